@@ -1,0 +1,1 @@
+//! Point-mass exterior ballistics.

@@ -1,0 +1,3 @@
+fn main() {
+    println!("ballistics {}", env!("CARGO_PKG_VERSION"));
+}
