@@ -1,1 +1,3 @@
+mod inventory;
+mod words;
 fn main() {}
