@@ -1,3 +1,4 @@
 mod inventory;
+mod script;
 mod words;
 fn main() {}

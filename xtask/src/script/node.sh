@@ -1,0 +1,275 @@
+# What a node runs, local or remote: read on stdin by `sh -s` below a generated head that sets
+#   nonce project job version binary package archive_size archive_sha256 targets unproven fresh window
+# and defines set_environment, build, binary_of and prove. Marks (::NONCE:word ...) go to stderr, between the lines of the log;
+# stdout carries nothing but the framed binaries; stdin carries the source archive, then heartbeats.
+
+say() { printf '::%s:%s\n' "$nonce" "$*" >&2; }
+
+# The job as a whole cannot go on.
+die() {
+	say "fail $*"
+	exit 1
+}
+
+# One target of the job is out; the others go on.
+lost() {
+	say "target $*"
+	complete=0
+}
+
+first_line() { head -n 1 | tr -cd '[:print:]' | cut -c 1-200; }
+
+find_hash_tool() {
+	for hash_tool in sha256sum shasum sha256 digest openssl cksum none; do
+		command -v "$hash_tool" >/dev/null 2>&1 && break
+	done
+}
+
+sha256_of() {
+	case $hash_tool in
+	sha256sum) sha256sum <"$1" ;;
+	shasum) shasum -a 256 <"$1" ;;
+	sha256) sha256 -q "$1" ;;
+	digest) digest sha256 <"$1" ;;
+	openssl) openssl dgst -sha256 -r <"$1" ;;
+	cksum) cksum -a sha256 <"$1" ;;
+	esac | tr ' ' '\n' | grep -E '^[0-9a-f]{64}$'
+}
+
+probe() {
+	say "fact os $(uname -s)"
+	say "fact release $(uname -r)"
+	# uname -m says evbarm on NetBSD/aarch64; uname -p has the CPU.
+	case $(uname -s) in
+	NetBSD) say "fact arch $(uname -p)" ;;
+	*) say "fact arch $(uname -m)" ;;
+	esac
+	say "fact cargo $(cargo --version 2>/dev/null | first_line)"
+	say "fact rustc $(rustc --version 2>/dev/null | first_line)"
+	say "fact triple $(rustc -vV 2>/dev/null | sed -n 's/^host: //p')"
+	for target in $targets; do
+		library=$(rustc --print target-libdir --target "$target" 2>/dev/null) &&
+			[ -d "$library" ] && say "fact std $target"
+	done
+	find_hash_tool
+	say "fact hash $hash_tool"
+	say "fact clock $(date +%s)"
+}
+
+make_work() {
+	umask 077
+	[ -n "${XTASK_CACHE:-${HOME-}}" ] || die 'probe neither HOME nor XTASK_CACHE is set'
+	work=${XTASK_CACHE:-$HOME/.cache}/$project-release/$job
+	mkdir -p "$work" || die "probe no work directory $work"
+	# A release that was killed here may have left its archive; its process is gone.
+	for stale in "$work"/source.*; do
+		[ -e "$stale" ] || continue
+		kill -0 "${stale##*.}" 2>/dev/null || rm -rf "$stale"
+	done
+	say "fact disk $(df -Pk "$work" | awk 'NR == 2 { print $4 }')"
+	say "fact work $work"
+}
+
+receive() {
+	archive=$work/source.$$
+	say 'stage send'
+	say "ready $archive_size"
+	# head may read ahead, but nothing follows the archive except heartbeats. dd of single bytes is for a head without -c.
+	if printf x | head -c 1 >/dev/null 2>&1; then
+		head -c "$archive_size" <&4 >"$archive"
+	else
+		dd ibs=1 obs=65536 count="$archive_size" <&4 >"$archive" 2>/dev/null
+	fi || die "transfer the disk under $work does not take the source archive"
+	[ "$(sha256_of "$archive")" = "$archive_sha256" ] ||
+		die 'transfer the source archive arrived damaged'
+}
+
+# Ends every process of this job: sshd, and the local caller, give each job a process group of its own.
+end_everything() {
+	trap '' TERM
+	kill -TERM 0
+	sleep 2
+	rm -rf "$archive"
+	kill -KILL 0
+}
+
+# A build must not outlive its client: at the end of our stdin, or when the heartbeats stop, everything ends.
+start_watchdog() {
+	{
+		while IFS= read -r _ <&4; do : >"$archive.beat"; done
+		end_everything
+	} >/dev/null 2>&1 3>&- &
+	reader=$!
+	{
+		exec 4<&-
+		trap 'kill "$nap"; exit' TERM
+		while :; do
+			rm -f "$archive.beat"
+			sleep "$window" &
+			nap=$!
+			wait "$nap"
+			[ -e "$archive.beat" ] || break
+		done
+		end_everything
+	} >/dev/null 2>&1 3>&- &
+	timer=$!
+}
+
+stop_watchdog() {
+	kill -TERM "$reader" "$timer"
+	wait "$reader" "$timer"
+	rm -f "$archive.beat"
+} 2>/dev/null
+
+# One release at a time in this work directory. The lock is a symbolic link to its owner's process number: made in one step,
+# never without an owner. One whose owner is gone is removed under a lock of its own, or two of us might remove each other's.
+take_lock() {
+	lock=$work/lock waited=0
+	until ln -s $$ "$lock" 2>/dev/null; do
+		owner=$(readlink "$lock")
+		if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then
+			remove_dead_lock
+		else
+			[ $waited = 1 ] || say "waiting process ${owner:-unknown} holds $lock"
+			waited=1
+			sleep 1
+		fi
+	done
+}
+
+remove_dead_lock() {
+	if ln -s $$ "$lock.removal" 2>/dev/null; then
+		[ "$(readlink "$lock")" != "$owner" ] || rm -f "$lock"
+		rm -f "$lock.removal"
+	else
+		kill -0 "$(readlink "$lock.removal")" 2>/dev/null || rm -f "$lock.removal"
+	fi
+}
+
+give_lock_back() {
+	[ "$(readlink "$work/lock")" != $$ ] || rm -f "$work/lock"
+}
+
+unpack() {
+	source=$work/src/$package-$version
+	rm -rf "$work/src" && mkdir "$work/src" || return 1
+	[ "$fresh" = 0 ] || rm -rf "$work/target"
+	# -m: every file of a .crate is dated 2006, and cargo with a kept target directory would ship the old program.
+	tar -xmzf "$archive" -C "$work/src" && cd "$source" || return 1
+}
+
+# All targets in one call of cargo; if that fails, each alone, so that one failure is one target's.
+build_targets() {
+	built=
+	set --
+	for target in $targets; do set -- "$@" --target "$target"; done
+	build "$@"
+	status=$?
+	if [ $status = 0 ]; then
+		built=$targets
+	elif [ $# = 2 ]; then
+		lost "$targets build the build ended with status $status"
+	else
+		build_each_alone
+	fi
+}
+
+build_each_alone() {
+	for target in $targets; do
+		if build --target "$target"; then
+			built="$built $target"
+		else
+			lost "$target build the build ended with status $?"
+		fi
+	done
+}
+
+is_unproven() {
+	case " $unproven " in *" $1 "*) return 0 ;; *) return 1 ;; esac
+}
+
+prove_version() {
+	said=$("$1" --version </dev/null 2>&1)
+	status=$?
+	said=$(printf '%s\n' "$said" | first_line)
+	printf '%s\n' "$said"
+	[ $status = 0 ] || {
+		lost "$target proof $binary --version ended with status $status: $said"
+		return 1
+	}
+	case " $said " in
+	*" $version "*) return 0 ;;
+	esac
+	lost "$target proof $binary --version says \`$said\`, not $version"
+	return 1
+}
+
+prove_run() {
+	"$@" </dev/null && return 0
+	status=$?
+	shift
+	lost "$target proof $binary $* ended with status $status"
+	return 1
+}
+
+prove_targets() {
+	proven=
+	for target in $built; do
+		program=$(binary_of "$target")
+		if [ ! -f "$program" ]; then
+			lost "$target proof the build left no file $program"
+		elif [ ! -s "$program" ]; then
+			lost "$target proof the build left an empty file $program"
+		elif is_unproven "$target"; then
+			proven="$proven $target"
+		elif [ ! -x "$program" ]; then
+			lost "$target proof $program is not executable"
+		elif prove "$program"; then
+			proven="$proven $target"
+		fi
+	done
+}
+
+collect_targets() {
+	for target in $proven; do
+		program=$(binary_of "$target")
+		size=$(wc -c <"$program" | tr -d ' ')
+		sum=$(sha256_of "$program") || die "collect no hash of $program"
+		printf '\n::%s:binary %s %s %s\n' "$nonce" "$target" "$size" "$sum" >&3
+		cat "$program" >&3 || die "collect $program could not be sent"
+	done
+}
+
+work() {
+	exec 4<&-
+	complete=1
+	set_environment
+	say 'stage build'
+	take_lock
+	unpack || die 'build the source archive could not be unpacked'
+	build_targets 3>&-
+	say 'stage prove'
+	prove_targets 3>&-
+	say 'stage collect'
+	collect_targets
+	cd "$work" || exit 1
+	# What failed stays, for a look at it.
+	[ $complete = 0 ] || rm -rf "$work/src"
+}
+
+main() {
+	set -u
+	exec 4<&0 </dev/null 3>&1 1>&2
+	set_path
+	probe
+	make_work
+	receive
+	start_watchdog
+	(work)
+	status=$?
+	stop_watchdog
+	give_lock_back
+	rm -rf "$archive"
+	say "end $status"
+	exit "$status"
+}
