@@ -1,4 +1,8 @@
+mod index;
 mod inventory;
+mod manifest;
+mod plan;
 mod script;
+mod state;
 mod words;
 fn main() {}

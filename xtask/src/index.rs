@@ -1,0 +1,371 @@
+//! `index.json`, the only truth of a store, and the views that are made from it. Values in, values out.
+
+use crate::words::{artifact_file, Digest, Platform, ProgramName, Version};
+use anyhow::{bail, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// Grows by one with each change; a view says which one it was made from.
+    pub serial: u64,
+    pub latest: Option<Version>,
+    /// Set by a rollback: no view names a version above it.
+    pub hold: Option<Version>,
+    pub versions: BTreeMap<Version, Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub commit: String,
+    pub source_sha256: Digest,
+    /// Made from a commit without the version's tag: a later source may take its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub development: bool,
+    pub promoted: bool,
+    pub yanked: bool,
+    /// What has to be in before the version is promoted by itself.
+    pub required: BTreeSet<Platform>,
+    pub platforms: BTreeMap<Platform, Listed>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    pub sha256: Digest,
+    pub size: u64,
+    pub signed: bool,
+    pub floor: String,
+}
+
+impl Entry {
+    pub fn missing(&self) -> Vec<Platform> {
+        self.required
+            .iter()
+            .filter(|platform| !self.platforms.contains_key(platform))
+            .copied()
+            .collect()
+    }
+}
+
+impl Index {
+    pub fn parse(text: &[u8]) -> Result<Index> {
+        match serde_json::from_slice(text) {
+            Ok(index) => Ok(index),
+            Err(error) => bail!("index.json is damaged ({error}); restore it from a copy of the store, nothing was changed"),
+        }
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut text = serde_json::to_string_pretty(self).expect("an index has only string keys");
+        text.push('\n');
+        text.into_bytes()
+    }
+
+    /// Adds what `entry` has. What is listed never changes; a version's requirements are those of its first publish.
+    pub fn merge(&mut self, version: &Version, entry: &Entry) -> Result<()> {
+        let listed = self
+            .versions
+            .entry(version.clone())
+            .or_insert_with(|| Entry {
+                platforms: BTreeMap::new(),
+                ..entry.clone()
+            });
+        if listed.source_sha256 != entry.source_sha256 {
+            bail!(
+                "version {version} is published from source {} (commit {}), and this is source {} (commit {}); a published version keeps its source: publish a new version",
+                listed.source_sha256.short(), listed.commit, entry.source_sha256.short(), entry.commit
+            );
+        }
+        for (platform, new) in &entry.platforms {
+            match listed.platforms.get(platform) {
+                Some(old) if old.sha256 != new.sha256 => bail!(
+                    "{version} {platform} is published as {}, and dist has {}; published bytes never change: publish a new version",
+                    old.sha256, new.sha256
+                ),
+                Some(_) => {}
+                None => {
+                    listed.platforms.insert(*platform, new.clone());
+                }
+            }
+        }
+        if listed.missing().is_empty() {
+            listed.promoted = true;
+        }
+        self.changed();
+        Ok(())
+    }
+
+    /// Takes a version out: only a development version may go.
+    pub fn drop_development(&mut self, version: &Version) -> Option<Entry> {
+        if !self.versions.get(version)?.development {
+            return None;
+        }
+        let entry = self.versions.remove(version);
+        self.changed();
+        entry
+    }
+
+    fn changed(&mut self) {
+        self.serial += 1;
+        self.latest = self.find_latest();
+    }
+
+    fn visible(&self) -> impl DoubleEndedIterator<Item = (&Version, &Entry)> {
+        self.versions.iter().filter(|(version, entry)| {
+            let held = self.hold.as_ref().is_some_and(|hold| *version > hold);
+            entry.promoted && !entry.yanked && !held
+        })
+    }
+
+    fn find_latest(&self) -> Option<Version> {
+        let mut complete = self
+            .visible()
+            .filter(|(version, entry)| !version.is_prerelease() && entry.missing().is_empty());
+        complete.next_back().map(|(version, _)| version.clone())
+    }
+
+    pub fn views(&self) -> Views {
+        Views {
+            versions: self.versions_view(),
+            latest: self
+                .latest
+                .as_ref()
+                .map(|version| format!("{version}\n"))
+                .unwrap_or_default(),
+            catalog: self.catalog_view(),
+        }
+    }
+
+    /// Per platform the highest version that people should get: what `install.sh` obeys.
+    fn versions_view(&self) -> String {
+        let mut newest: BTreeMap<Platform, &Version> = BTreeMap::new();
+        for (version, entry) in self
+            .visible()
+            .filter(|(version, _)| !version.is_prerelease())
+        {
+            newest.extend(entry.platforms.keys().map(|platform| (*platform, version)));
+        }
+        newest
+            .iter()
+            .map(|(platform, version)| format!("{platform}:{version}\n"))
+            .collect()
+    }
+
+    fn catalog_view(&self) -> String {
+        let mut text = String::new();
+        for (version, entry) in self.visible().rev() {
+            for (platform, listed) in &entry.platforms {
+                text += &format!(
+                    "{platform} {version} {} {} {}\n",
+                    listed.sha256, listed.size, listed.floor
+                );
+            }
+        }
+        text
+    }
+}
+
+/// The texts at the root of a store.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Views {
+    pub versions: String,
+    pub latest: String,
+    pub catalog: String,
+}
+
+impl Views {
+    pub const VERSIONS: &'static str = "versions.txt";
+    pub const LATEST: &'static str = "latest-version.txt";
+    pub const CATALOG: &'static str = "catalog.txt";
+}
+
+/// A version's `SHA256SUMS`, as `sha256sum -c` reads it.
+pub fn sums(binary: &ProgramName, version: &Version, entry: &Entry, source_file: &str) -> String {
+    let artifacts = entry.platforms.iter().map(|(platform, listed)| {
+        sum_line(&listed.sha256, &artifact_file(binary, version, *platform))
+    });
+    artifacts
+        .chain([sum_line(&entry.source_sha256, source_file)])
+        .collect()
+}
+
+/// The line that a signature covers: it binds bytes, version and platform.
+pub fn sum_line(sha256: &Digest, file: &str) -> String {
+    format!("{sha256}  {file}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(text: &str) -> Version {
+        Version::parse(text).unwrap()
+    }
+
+    fn platform(text: &str) -> Platform {
+        Platform::parse(text).unwrap()
+    }
+
+    /// `required` and `built` are blank-separated platforms; an artifact's bytes are its platform's name and `salt`.
+    fn entry(required: &str, built: &str, salt: &str) -> Entry {
+        let listed = |name: &str| Listed {
+            sha256: Digest::of(format!("{name}{salt}").as_bytes()),
+            size: 5,
+            signed: false,
+            floor: "-".into(),
+        };
+        Entry {
+            commit: "c0ffee".into(),
+            source_sha256: Digest::of(b"source"),
+            development: false,
+            promoted: false,
+            yanked: false,
+            required: required.split_whitespace().map(platform).collect(),
+            platforms: built
+                .split_whitespace()
+                .map(|name| (platform(name), listed(name)))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_version_is_promoted_when_all_its_required_platforms_are_in() {
+        let mut index = Index::default();
+        let required = "linux-x86_64 netbsd-x86_64";
+        index
+            .merge(&version("0.14.0"), &entry(required, "linux-x86_64", ""))
+            .unwrap();
+        assert_eq!(index.views().versions, "");
+        assert_eq!(index.latest, None);
+        index
+            .merge(&version("0.14.0"), &entry("", "netbsd-x86_64", ""))
+            .unwrap();
+        assert_eq!(
+            index.views().versions,
+            "linux-x86_64:0.14.0\nnetbsd-x86_64:0.14.0\n"
+        );
+        assert_eq!(index.views().latest, "0.14.0\n");
+        assert_eq!(index.serial, 2);
+    }
+
+    #[test]
+    fn a_late_old_version_moves_nothing_back_and_fills_its_gap() {
+        let mut index = Index::default();
+        index
+            .merge(
+                &version("0.15.0"),
+                &entry("linux-x86_64", "linux-x86_64", ""),
+            )
+            .unwrap();
+        index
+            .merge(
+                &version("0.14.0"),
+                &entry("netbsd-x86_64", "linux-x86_64 netbsd-x86_64", ""),
+            )
+            .unwrap();
+        assert_eq!(
+            index.views().versions,
+            "linux-x86_64:0.15.0\nnetbsd-x86_64:0.14.0\n"
+        );
+        assert_eq!(index.views().latest, "0.15.0\n");
+        let catalog = index.views().catalog;
+        let lines: Vec<String> = catalog
+            .lines()
+            .map(|l| l.split(' ').take(2).collect::<Vec<_>>().join(" "))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "linux-x86_64 0.15.0",
+                "linux-x86_64 0.14.0",
+                "netbsd-x86_64 0.14.0"
+            ]
+        );
+    }
+
+    #[test]
+    fn listed_bytes_never_change() {
+        let mut index = Index::default();
+        index
+            .merge(&version("0.14.0"), &entry("", "linux-x86_64", "a"))
+            .unwrap();
+        let before = index.clone();
+        let error = index
+            .clone()
+            .merge(&version("0.14.0"), &entry("", "linux-x86_64", "b"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("published bytes never change"), "{error}");
+        index
+            .merge(&version("0.14.0"), &entry("", "linux-x86_64", "a"))
+            .unwrap();
+        assert_eq!(index.versions, before.versions);
+    }
+
+    #[test]
+    fn a_version_keeps_its_source() {
+        let mut index = Index::default();
+        index
+            .merge(&version("0.14.0"), &entry("", "linux-x86_64", ""))
+            .unwrap();
+        let other = Entry {
+            source_sha256: Digest::of(b"other"),
+            ..entry("", "netbsd-x86_64", "")
+        };
+        assert!(index
+            .merge(&version("0.14.0"), &other)
+            .unwrap_err()
+            .to_string()
+            .contains("keeps its source"));
+    }
+
+    #[test]
+    fn people_get_no_prerelease_no_yanked_and_nothing_above_the_hold() {
+        let mut index = Index::default();
+        for text in ["0.13.0", "0.14.0", "0.15.0", "0.16.0-rc.1"] {
+            index
+                .merge(&version(text), &entry("", "linux-x86_64", ""))
+                .unwrap();
+        }
+        assert_eq!(index.views().versions, "linux-x86_64:0.15.0\n");
+        index.versions.get_mut(&version("0.15.0")).unwrap().yanked = true;
+        index.changed();
+        assert_eq!(index.views().latest, "0.14.0\n");
+        index.hold = Some(version("0.13.0"));
+        index.changed();
+        assert_eq!(index.views().versions, "linux-x86_64:0.13.0\n");
+        assert_eq!(index.views().latest, "0.13.0\n");
+    }
+
+    #[test]
+    fn only_a_development_version_can_be_dropped() {
+        let mut index = Index::default();
+        index
+            .merge(&version("0.14.0"), &entry("", "linux-x86_64", ""))
+            .unwrap();
+        assert_eq!(index.drop_development(&version("0.14.0")), None);
+        let development = Entry {
+            development: true,
+            ..entry("", "linux-x86_64", "")
+        };
+        index.merge(&version("0.15.0"), &development).unwrap();
+        assert!(index.drop_development(&version("0.15.0")).is_some());
+        assert_eq!(index.latest, Some(version("0.14.0")));
+    }
+
+    #[test]
+    fn an_index_reads_back_and_a_damaged_one_is_named() {
+        let mut index = Index::default();
+        index
+            .merge(
+                &version("0.14.0"),
+                &entry("linux-x86_64", "linux-x86_64", ""),
+            )
+            .unwrap();
+        assert_eq!(Index::parse(&index.to_bytes()).unwrap(), index);
+        assert!(Index::parse(b"{")
+            .unwrap_err()
+            .to_string()
+            .contains("index.json is damaged"));
+    }
+}
