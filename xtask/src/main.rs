@@ -1,6 +1,7 @@
 mod index;
 mod inventory;
 mod manifest;
+mod object_file;
 mod plan;
 mod script;
 mod state;
