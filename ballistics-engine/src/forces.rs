@@ -1,0 +1,127 @@
+//! What accelerates the projectile: drag in air whose density and temperature fall with height, gravity,
+//! and the rotation of the earth. Range, not time, is the independent variable: velocity is then almost an
+//! exponential, and rows land on steps without interpolation.
+
+use crate::atmosphere::{Air, DENSITY_EXPONENT, LAPSE};
+use crate::drag::Retardation;
+
+/// Standard acceleration of gravity in m/s2 (CGPM 1901).
+const GRAVITY: f64 = 9.806_65;
+
+/// Time, height above and offset right of the line of sight, and velocity along, up and right of it; SI.
+pub(crate) type State = [f64; 6];
+
+/// Everything that acts on the projectile but the wind.
+#[derive(Debug, Clone)]
+pub(crate) struct Forces {
+    pub(crate) retardation: Retardation,
+    density: f64,
+    inverse_sound: f64,
+    /// LAPSE over the muzzle's temperature, times the height gained per meter along and above the line of sight.
+    lapse_along: f64,
+    lapse_above: f64,
+    gravity_along: f64,
+    gravity_above: f64,
+    /// Twice the earth's rotation in (along, up, right).
+    rotation: [f64; 3],
+}
+
+impl Forces {
+    /// `look` is (sine, cosine) of the look angle, `rotation` twice the earth's in the frame of the line of sight.
+    pub(crate) fn new(
+        retardation: Retardation,
+        air: &Air,
+        look: (f64, f64),
+        rotation: [f64; 3],
+    ) -> Self {
+        let lapse = LAPSE / air.temperature.as_kelvins();
+        Self {
+            retardation,
+            density: air.density,
+            inverse_sound: 1.0 / air.sound_speed.as_mps(),
+            lapse_along: lapse * look.0,
+            lapse_above: lapse * look.1,
+            gravity_along: -GRAVITY * look.0,
+            gravity_above: -GRAVITY * look.1,
+            rotation,
+        }
+    }
+
+    /// Change of the state per meter of range.
+    #[inline]
+    pub(crate) fn slope(&self, range: f64, state: &State, wind: &[f64; 3]) -> State {
+        let [_, height, _, vx, vy, vz] = *state;
+        let (wx, wy, wz) = (vx - wind[0], vy - wind[1], vz - wind[2]);
+        let speed = (wx * wx + wy * wy + wz * wz).sqrt();
+        let cooling = range * self.lapse_along + height * self.lapse_above;
+        let mach = speed * self.inverse_sound_speed(cooling);
+        let drag = self.density * density_ratio(cooling) * self.retardation.at(mach, speed) * speed;
+        let [spin_x, spin_y, spin_z] = self.rotation;
+        let ax = self.gravity_along - drag * wx - (spin_y * vz - spin_z * vy);
+        let ay = self.gravity_above - drag * wy - (spin_z * vx - spin_x * vz);
+        let az = -drag * wz - (spin_x * vy - spin_y * vx);
+        let inverse = 1.0 / vx;
+        [
+            inverse,
+            vy * inverse,
+            vz * inverse,
+            ax * inverse,
+            ay * inverse,
+            az * inverse,
+        ]
+    }
+
+    /// Ground speed over the local speed of sound.
+    pub(crate) fn mach(&self, range: f64, state: &State) -> f64 {
+        let cooling = range * self.lapse_along + state[1] * self.lapse_above;
+        speed(state) * self.inverse_sound_speed(cooling)
+    }
+
+    #[inline]
+    fn inverse_sound_speed(&self, cooling: f64) -> f64 {
+        self.inverse_sound / (1.0 - cooling).sqrt()
+    }
+}
+
+/// Ground speed in m/s.
+pub(crate) fn speed(state: &State) -> f64 {
+    (state[3] * state[3] + state[4] * state[4] + state[5] * state[5]).sqrt()
+}
+
+/// Binomial series of (1 - cooling)^4.255876: its ninth term is below 1e-8 within 10 km of the muzzle's height.
+const DENSITY_SERIES: [f64; 8] = {
+    let mut terms = [1.0; 8];
+    let mut k = 1;
+    while k < 8 {
+        terms[k] = -terms[k - 1] * (DENSITY_EXPONENT - (k - 1) as f64) / k as f64;
+        k += 1;
+    }
+    terms
+};
+
+/// Density over that at the muzzle, where the temperature is lower by the part `cooling`.
+#[inline]
+fn density_ratio(cooling: f64) -> f64 {
+    DENSITY_SERIES
+        .iter()
+        .rev()
+        .fold(0.0, |sum, term| sum * cooling + term)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::elementary::power;
+
+    #[test]
+    fn density_series_holds_for_ten_kilometers_up_and_down() {
+        for step in -22..=22 {
+            let cooling = f64::from(step) * 0.01;
+            let exact = power(1.0 - cooling, DENSITY_EXPONENT);
+            assert!(
+                (density_ratio(cooling) / exact - 1.0).abs() < 3e-8,
+                "cooling {cooling}"
+            );
+        }
+    }
+}

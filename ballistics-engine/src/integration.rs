@@ -1,0 +1,251 @@
+//! Carries a state along the range: Dormand and Prince's 5(4) pair (J. Comput. Appl. Math. 6 (1980) 19) with
+//! step control, steps ending exactly where a row or a wind segment does. The error that is controlled is that
+//! of the slopes, which is what moves a bullet at the target.
+
+use crate::forces::{Forces, State};
+use crate::wind::Wind;
+
+/// Error allowed per step, relative to the velocity along the line of sight: 1e-7 rad.
+pub(crate) const TOLERANCE: f64 = 1e-7;
+/// For zeroing, whose error acts on every row.
+pub(crate) const FINE_TOLERANCE: f64 = 1e-10;
+
+const FIRST_STEP: f64 = 50.0;
+const LONGEST_STEP: f64 = 200.0;
+const SHORTEST_STEP: f64 = 1e-4;
+/// No flight within the accepted ranges takes a hundredth of these.
+const MOST_STEPS: u32 = 200_000;
+/// The flight is given up where its path is 60 degrees off the line of sight: cos 60.
+const LEAST_FORWARD_PART: f64 = 0.5;
+/// The flight is given up below this speed in m/s along the line of sight.
+const LEAST_SPEED: f64 = 5.0;
+
+/// A projectile on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Flight<'a> {
+    forces: &'a Forces,
+    wind: &'a Wind,
+    stretch: usize,
+    tolerance: f64,
+    step: f64,
+    steps_left: u32,
+    pub(crate) range: f64,
+    pub(crate) state: State,
+    slope: State,
+}
+
+/// The flight ended before the asked range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spent;
+
+impl<'a> Flight<'a> {
+    pub(crate) fn new(forces: &'a Forces, wind: &'a Wind, start: State, tolerance: f64) -> Self {
+        let slope = forces.slope(0.0, &start, &wind.stretches()[0].1);
+        Self {
+            forces,
+            wind,
+            stretch: 0,
+            tolerance,
+            step: FIRST_STEP,
+            steps_left: MOST_STEPS,
+            range: 0.0,
+            state: start,
+            slope,
+        }
+    }
+
+    /// Flies to a range in meters, not before the present one.
+    pub(crate) fn fly_to(&mut self, range: f64) -> Result<(), Spent> {
+        while self.range < range {
+            let stretch_end = self.wind.stretches()[self.stretch].0;
+            if self.range >= stretch_end {
+                self.stretch += 1;
+                self.slope = self.forces.slope(
+                    self.range,
+                    &self.state,
+                    &self.wind.stretches()[self.stretch].1,
+                );
+            } else {
+                self.step_towards(range.min(stretch_end))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One step, of equal length with those that will follow it to the end.
+    fn step_towards(&mut self, end: f64) -> Result<(), Spent> {
+        let rest = end - self.range;
+        let count = (rest / self.step).ceil().max(1.0);
+        let length = rest / count;
+        let wind = &self.wind.stretches()[self.stretch].1;
+        let trial = trial_step(
+            self.forces,
+            wind,
+            self.range,
+            &self.state,
+            &self.slope,
+            length,
+        );
+        let error = trial.error / self.tolerance;
+        if self.steps_left == 0 {
+            return Err(Spent);
+        }
+        self.steps_left -= 1;
+        let accepted = error <= 1.0 || length <= SHORTEST_STEP;
+        if accepted {
+            if !still_flying(&trial.state) {
+                return Err(Spent);
+            }
+            self.range = if count == 1.0 {
+                end
+            } else {
+                self.range + length
+            };
+            self.state = trial.state;
+            self.slope = trial.slope;
+        }
+        self.step = next_step(self.step, length, error);
+        Ok(())
+    }
+}
+
+fn still_flying(state: &State) -> bool {
+    state[3] > LEAST_SPEED && state[3] > LEAST_FORWARD_PART * crate::forces::speed(state)
+}
+
+/// The usual controller: error grows with the fifth power of the step. A step that was shortened to end on a row
+/// does not shorten the ones after it.
+fn next_step(planned: f64, taken: f64, error: f64) -> f64 {
+    let factor = if error.is_nan() {
+        0.2
+    } else {
+        (0.9 / fifth_root(error)).clamp(0.2, 4.0)
+    };
+    let next = taken * factor;
+    let next = if factor >= 1.0 {
+        next.max(planned)
+    } else {
+        next
+    };
+    next.clamp(SHORTEST_STEP, LONGEST_STEP)
+}
+
+/// Fifth root to 1 %, which is enough for a step length: the exponent divided by five, then one Newton step.
+fn fifth_root(x: f64) -> f64 {
+    let x = x.clamp(1e-10, 1e10);
+    let guess = f64::from_bits(x.to_bits() / 5 + 0x3ff0_0000_0000_0000 / 5 * 4);
+    let fourth = guess * guess * guess * guess;
+    0.8 * guess + 0.2 * x / fourth
+}
+
+struct Trial {
+    state: State,
+    slope: State,
+    error: f64,
+}
+
+/// Coefficients of the pair: stage positions, stage weights, and the difference of the two orders.
+const POSITIONS: [f64; 5] = [1.0 / 5.0, 3.0 / 10.0, 4.0 / 5.0, 8.0 / 9.0, 1.0];
+const STAGE_2: [f64; 1] = [1.0 / 5.0];
+const STAGE_3: [f64; 2] = [3.0 / 40.0, 9.0 / 40.0];
+const STAGE_4: [f64; 3] = [44.0 / 45.0, -56.0 / 15.0, 32.0 / 9.0];
+const STAGE_5: [f64; 4] = [
+    19_372.0 / 6_561.0,
+    -25_360.0 / 2_187.0,
+    64_448.0 / 6_561.0,
+    -212.0 / 729.0,
+];
+const STAGE_6: [f64; 5] = [
+    9_017.0 / 3_168.0,
+    -355.0 / 33.0,
+    46_732.0 / 5_247.0,
+    49.0 / 176.0,
+    -5_103.0 / 18_656.0,
+];
+const FIFTH_ORDER: [f64; 6] = [
+    35.0 / 384.0,
+    0.0,
+    500.0 / 1_113.0,
+    125.0 / 192.0,
+    -2_187.0 / 6_784.0,
+    11.0 / 84.0,
+];
+const DIFFERENCE: [f64; 7] = [
+    71.0 / 57_600.0,
+    0.0,
+    -71.0 / 16_695.0,
+    71.0 / 1_920.0,
+    -17_253.0 / 339_200.0,
+    22.0 / 525.0,
+    -1.0 / 40.0,
+];
+
+#[inline]
+fn trial_step(
+    forces: &Forces,
+    wind: &[f64; 3],
+    range: f64,
+    state: &State,
+    slope: &State,
+    length: f64,
+) -> Trial {
+    let slope_at =
+        |position: f64, state: &State| forces.slope(range + position * length, state, wind);
+    let k1 = *slope;
+    let k2 = slope_at(POSITIONS[0], &moved(state, length, &STAGE_2, &[k1]));
+    let k3 = slope_at(POSITIONS[1], &moved(state, length, &STAGE_3, &[k1, k2]));
+    let k4 = slope_at(POSITIONS[2], &moved(state, length, &STAGE_4, &[k1, k2, k3]));
+    let k5 = slope_at(
+        POSITIONS[3],
+        &moved(state, length, &STAGE_5, &[k1, k2, k3, k4]),
+    );
+    let k6 = slope_at(
+        POSITIONS[4],
+        &moved(state, length, &STAGE_6, &[k1, k2, k3, k4, k5]),
+    );
+    let end = moved(state, length, &FIFTH_ORDER, &[k1, k2, k3, k4, k5, k6]);
+    let k7 = slope_at(1.0, &end);
+    let off = moved(
+        &[0.0; 6],
+        length,
+        &DIFFERENCE,
+        &[k1, k2, k3, k4, k5, k6, k7],
+    );
+    let error = off[3].abs().max(off[4].abs()).max(off[5].abs()) / end[3].abs();
+    Trial {
+        state: end,
+        slope: k7,
+        error,
+    }
+}
+
+#[inline]
+fn moved<const N: usize>(
+    state: &State,
+    length: f64,
+    weights: &[f64; N],
+    slopes: &[State; N],
+) -> State {
+    let mut moved = *state;
+    for (component, value) in moved.iter_mut().enumerate() {
+        let mut sum = 0.0;
+        for (weight, slope) in weights.iter().zip(slopes) {
+            sum += weight * slope[component];
+        }
+        *value += length * sum;
+    }
+    moved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fifth_root_is_good_enough_for_a_step_length() {
+        for exponent in -90..=90 {
+            let x = 10f64.powf(f64::from(exponent) * 0.1);
+            assert!((fifth_root(x) / x.powf(0.2) - 1.0).abs() < 0.02, "{x:e}");
+        }
+    }
+}

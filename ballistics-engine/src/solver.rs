@@ -1,0 +1,339 @@
+//! A checked and zeroed shot, ready to be asked for rows.
+
+use crate::atmosphere::Air;
+use crate::drag::Retardation;
+use crate::elementary::angle_of;
+use crate::error::{within, Error, Unit};
+use crate::forces::{speed, Forces, State};
+use crate::integration::{Flight, TOLERANCE};
+use crate::quantity::{Angle, Energy, Length, Velocity};
+use crate::shot::{Place, Shot, Zero};
+use crate::stability::{Spin, Stability, MASS_LIMITS};
+use crate::wind::Wind;
+use crate::zero;
+
+/// The greatest range that may be asked for, in meters.
+const LONGEST_RANGE: f64 = 10_000.0;
+/// The troposphere's end: above it temperature does not fall any more.
+const HIGHEST_ALTITUDE: f64 = 11_000.0;
+/// Rotation of the earth in rad/s (IERS).
+const EARTH_ROTATION: f64 = 7.292_115_9e-5;
+
+/// A shot that has been checked and zeroed.
+#[derive(Debug, Clone)]
+pub struct Solver {
+    forces: Forces,
+    wind: Wind,
+    launch: Launch,
+    air: Air,
+    zero_angle: Angle,
+    stability: Option<Stability>,
+    spin_drift: bool,
+    mass: f64,
+    longest_range: f64,
+}
+
+/// Where and how the projectile leaves the muzzle.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Launch {
+    pub(crate) velocity: f64,
+    pub(crate) sight_height: f64,
+    pub(crate) elevation: f64,
+    pub(crate) cant: f64,
+}
+
+/// The projectile at one range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// Distance along the line of sight.
+    pub range: Length,
+    /// Time of flight in seconds.
+    pub seconds: f64,
+    /// Height over the line of sight: negative is below. Perpendicular to it on inclined shots.
+    pub drop: Length,
+    /// Offset to the right of the line of sight, spin drift included: negative is left.
+    pub windage: Length,
+    /// `drop` as an angle; 0 at range 0.
+    pub drop_angle: Angle,
+    /// `windage` as an angle; 0 at range 0.
+    pub windage_angle: Angle,
+    /// Speed over ground.
+    pub velocity: Velocity,
+    /// Speed over ground by the local speed of sound.
+    pub mach: f64,
+    /// Kinetic energy.
+    pub energy: Energy,
+}
+
+impl Solver {
+    /// Checks every input, computes the air, and finds the zero.
+    ///
+    /// # Errors
+    /// The first input that is out of its range, by name; a zero range that the shot does not reach.
+    pub fn new(shot: &Shot) -> Result<Self, Error> {
+        let air = shot.atmosphere.air()?;
+        let velocity = muzzle_velocity(shot)?;
+        let spin = spin_effects(shot, Velocity::mps(velocity), &air)?;
+        let retardation = Retardation::new(shot.drag.clone(), shot.coefficient.clone())?;
+        let limit = 80f64.to_radians();
+        within(
+            "look angle",
+            Unit::Angle,
+            shot.look_angle.as_radians(),
+            (-limit, limit),
+        )?;
+        let look = shot.look_angle.sin_cos();
+        let wind = Wind::new(&shot.wind, shot.look_angle)?;
+        let level = Forces::new(retardation.clone(), &air, (0.0, 1.0), [0.0; 3]);
+        let launch = Launch {
+            velocity,
+            sight_height: within(
+                "sight height",
+                Unit::Size,
+                shot.sight_height.as_meters(),
+                (-0.5, 0.5),
+            )?,
+            elevation: 0.0,
+            cant: within(
+                "cant",
+                Unit::Angle,
+                shot.cant.as_radians(),
+                (-std::f64::consts::PI, std::f64::consts::PI),
+            )?,
+        };
+        let zero_angle = zero_angle(shot, &level, &launch)?;
+        let crosswind = -wind.stretches()[0].1[2];
+        let jump = if shot.aerodynamic_jump {
+            spin.map_or(0.0, |spin| spin.jump.as_radians() * crosswind)
+        } else {
+            0.0
+        };
+        Ok(Self {
+            forces: Forces::new(retardation, &air, look, rotation(shot)?),
+            wind,
+            launch: Launch {
+                elevation: zero_angle + jump,
+                ..launch
+            },
+            air,
+            zero_angle: Angle::radians(zero_angle),
+            stability: spin,
+            spin_drift: shot.spin_drift,
+            mass: within("mass", Unit::Mass, shot.mass.as_kilograms(), MASS_LIMITS)?,
+            longest_range: longest_range(shot, look.0),
+        })
+    }
+
+    /// Elevation of the bore over the line of sight, without aerodynamic jump.
+    #[must_use]
+    pub fn zero_angle(&self) -> Angle {
+        self.zero_angle
+    }
+
+    /// The air at the muzzle.
+    #[must_use]
+    pub fn air(&self) -> &Air {
+        &self.air
+    }
+
+    /// Stability at the muzzle, where the shot says what is spun.
+    #[must_use]
+    pub fn stability(&self) -> Option<&Stability> {
+        self.stability.as_ref()
+    }
+
+    /// Velocity at the muzzle, powder temperature included.
+    #[must_use]
+    pub fn muzzle_velocity(&self) -> Velocity {
+        Velocity::mps(self.launch.velocity)
+    }
+
+    /// The projectile at each of some ranges, which must not fall.
+    ///
+    /// # Errors
+    /// A range that is negative, beyond 10 km, smaller than the one before it, or out of the shot's reach.
+    pub fn rows(&self, ranges: &[Length]) -> Result<Vec<Row>, Error> {
+        let mut flight = self.flight();
+        let mut rows = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            let range = within(
+                "range",
+                Unit::Range,
+                range.as_meters(),
+                (flight.range, self.longest_range),
+            )?;
+            if flight.fly_to(range).is_err() {
+                return Err(Error::OutOfReach {
+                    field: "range",
+                    asked: range,
+                    reached: flight.range,
+                });
+            }
+            rows.push(self.row(&flight));
+        }
+        Ok(rows)
+    }
+
+    pub(crate) fn flight(&self) -> Flight<'_> {
+        Flight::new(&self.forces, &self.wind, self.launch.state(), TOLERANCE)
+    }
+
+    pub(crate) fn row(&self, flight: &Flight) -> Row {
+        let state = &flight.state;
+        let (seconds, drop, velocity) = (state[0], state[1], speed(state));
+        let drift = match &self.stability {
+            Some(stability) if self.spin_drift => stability.spin_drift(seconds).as_meters(),
+            _ => 0.0,
+        };
+        let windage = state[2] + drift;
+        Row {
+            range: Length::meters(flight.range),
+            seconds,
+            drop: Length::meters(drop),
+            windage: Length::meters(windage),
+            drop_angle: Angle::radians(angle_of(drop, flight.range)),
+            windage_angle: Angle::radians(angle_of(windage, flight.range)),
+            velocity: Velocity::mps(velocity),
+            mach: self.forces.mach(flight.range, state),
+            energy: Energy::joules(0.5 * self.mass * velocity * velocity),
+        }
+    }
+}
+
+impl Launch {
+    /// The bore and its offset from the line of sight turn together when the rifle is canted.
+    pub(crate) fn state(&self) -> State {
+        let (sin_cant, cos_cant) = Angle::radians(self.cant).sin_cos();
+        let (sin, cos) = Angle::radians(self.elevation).sin_cos();
+        let (forward, upward) = (self.velocity * cos, self.velocity * sin);
+        let (height, offset) = (-self.sight_height * cos_cant, -self.sight_height * sin_cant);
+        [
+            0.0,
+            height,
+            offset,
+            forward,
+            upward * cos_cant,
+            upward * sin_cant,
+        ]
+    }
+}
+
+fn muzzle_velocity(shot: &Shot) -> Result<f64, Error> {
+    let measured = shot.muzzle_velocity.as_mps();
+    within("muzzle velocity", Unit::Velocity, measured, (15.0, 3_000.0))?;
+    let gain = match &shot.powder {
+        None => 0.0,
+        Some(powder) => {
+            let limits = (213.15, 353.15);
+            let temperature = within(
+                "powder temperature",
+                Unit::Temperature,
+                powder.temperature.as_kelvins(),
+                limits,
+            )?;
+            let reference = within(
+                "powder reference temperature",
+                Unit::Temperature,
+                powder.reference.as_kelvins(),
+                limits,
+            )?;
+            let slope = within(
+                "powder sensitivity",
+                Unit::Velocity,
+                powder.per_kelvin.as_mps(),
+                (-20.0, 20.0),
+            )?;
+            slope * (temperature - reference)
+        }
+    };
+    within(
+        "muzzle velocity at the powder's temperature",
+        Unit::Velocity,
+        measured + gain,
+        (15.0, 3_000.0),
+    )
+}
+
+fn spin_effects(shot: &Shot, velocity: Velocity, air: &Air) -> Result<Option<Stability>, Error> {
+    let stability = shot
+        .spin
+        .as_ref()
+        .map(|spin: &Spin| spin.stability(velocity, air))
+        .transpose()?;
+    if stability.is_none() && (shot.spin_drift || shot.aerodynamic_jump) {
+        let problem =
+            "needed for spin drift and aerodynamic jump: mass, diameter, length and twist"
+                .to_string();
+        return Err(Error::Malformed {
+            field: "spin",
+            problem,
+        });
+    }
+    Ok(stability)
+}
+
+fn zero_angle(shot: &Shot, level: &Forces, launch: &Launch) -> Result<f64, Error> {
+    match shot.zero {
+        Zero::Angle(angle) => {
+            let limit = 45f64.to_radians();
+            within(
+                "zero angle",
+                Unit::Angle,
+                angle.as_radians(),
+                (-limit, limit),
+            )
+        }
+        Zero::Range(range) => {
+            let range = within(
+                "zero range",
+                Unit::Range,
+                range.as_meters(),
+                (1.0, LONGEST_RANGE),
+            )?;
+            zero::elevation(
+                level,
+                &Launch {
+                    cant: 0.0,
+                    ..*launch
+                },
+                range,
+            )
+        }
+    }
+}
+
+/// Twice the earth's rotation in the frame of the line of sight: a = -2 omega x v.
+fn rotation(shot: &Shot) -> Result<[f64; 3], Error> {
+    let Place { latitude, azimuth } = match shot.place {
+        Some(place) => place,
+        None => return Ok([0.0; 3]),
+    };
+    let (right_angle, turn) = (90f64.to_radians(), 360f64.to_radians());
+    within(
+        "latitude",
+        Unit::Angle,
+        latitude.as_radians(),
+        (-right_angle, right_angle),
+    )?;
+    within("azimuth", Unit::Angle, azimuth.as_radians(), (-turn, turn))?;
+    let (sin_latitude, cos_latitude) = latitude.sin_cos();
+    let (sin_azimuth, cos_azimuth) = azimuth.sin_cos();
+    let (sin_look, cos_look) = shot.look_angle.sin_cos();
+    let (north, up) = (cos_latitude * cos_azimuth, sin_latitude);
+    let twice = 2.0 * EARTH_ROTATION;
+    Ok([
+        twice * (north * cos_look + up * sin_look),
+        twice * (up * cos_look - north * sin_look),
+        twice * -cos_latitude * sin_azimuth,
+    ])
+}
+
+/// An uphill line of sight must stay in the troposphere.
+fn longest_range(shot: &Shot, sin_look: f64) -> f64 {
+    let headroom = HIGHEST_ALTITUDE - shot.atmosphere.altitude.as_meters();
+    if sin_look > 0.0 {
+        LONGEST_RANGE.min(headroom / sin_look)
+    } else {
+        LONGEST_RANGE
+    }
+}
