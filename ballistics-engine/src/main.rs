@@ -1,3 +1,11 @@
-fn main() {
-    println!("ballistics {}", env!("CARGO_PKG_VERSION"));
+//! The `ballistics` program. Exit codes: 0 done, 1 no answer or a failed check, 2 wrong usage.
+
+#![forbid(unsafe_code)]
+
+mod program;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    program::run()
 }
