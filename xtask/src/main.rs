@@ -3,7 +3,10 @@ mod inventory;
 mod manifest;
 mod object_file;
 mod plan;
+mod process;
 mod script;
+mod sign;
 mod state;
+mod ui;
 mod words;
 fn main() {}

@@ -1,0 +1,315 @@
+//! Child processes and signals: the only file that uses duct and std::process.
+//!
+//! Short commands run under a deadline. A session is a long child that is fed through its stdin and writes to files, not to pipes:
+//! a grandchild that holds a pipe open would make `wait` hang after a kill.
+
+use anyhow::{bail, Context, Result};
+use camino::Utf8Path;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Remembers the first SIGINT, SIGTERM or SIGHUP, so that every wait can end and nothing is left running.
+#[derive(Clone)]
+pub struct Interrupt(Arc<AtomicUsize>);
+
+/// The program ends by a signal; exit code 128 + its number.
+#[derive(Debug)]
+pub struct Interrupted(pub i32);
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "interrupted by signal {}; the same command goes on from here",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+impl Interrupt {
+    pub fn install() -> Result<Interrupt> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let flag = Arc::new(AtomicUsize::new(0));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register_usize(signal, flag.clone(), signal as usize)
+                .context("no signal handler could be installed")?;
+        }
+        Ok(Interrupt(flag))
+    }
+
+    pub fn signal(&self) -> Option<i32> {
+        let signal = self.0.load(Ordering::Relaxed) as i32;
+        (signal != 0).then_some(signal)
+    }
+
+    pub fn check(&self) -> Result<()> {
+        match self.signal() {
+            Some(signal) => Err(Interrupted(signal).into()),
+            None => Ok(()),
+        }
+    }
+}
+
+pub struct Output {
+    pub status: ExitStatus,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim_end().to_string()
+    }
+
+    pub fn complaint(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim_end().to_string()
+    }
+}
+
+/// A command that ends by itself or at its deadline.
+pub struct Timed {
+    program: String,
+    arguments: Vec<OsString>,
+    input: Option<Vec<u8>>,
+    environment: Vec<(String, OsString)>,
+    deadline: Duration,
+}
+
+impl Timed {
+    pub fn new(program: impl Into<String>, deadline: Duration) -> Timed {
+        Timed {
+            program: program.into(),
+            arguments: Vec::new(),
+            input: None,
+            environment: Vec::new(),
+            deadline,
+        }
+    }
+
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Timed {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    pub fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Timed {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Timed {
+        self.environment.push((name.to_string(), value.into()));
+        self
+    }
+
+    pub fn input(mut self, bytes: &[u8]) -> Timed {
+        self.input = Some(bytes.to_vec());
+        self
+    }
+
+    /// Any exit status is an answer; only a command that cannot be started, or does not end, is an error.
+    pub fn run(self) -> Result<Output> {
+        let mut command = duct::cmd(&self.program, self.arguments)
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked();
+        command = match self.input {
+            Some(bytes) => command.stdin_bytes(bytes),
+            None => command.stdin_null(),
+        };
+        for (name, value) in self.environment {
+            command = command.env(name, value);
+        }
+        let handle = command
+            .start()
+            .with_context(|| format!("`{}` cannot be started", self.program))?;
+        match handle
+            .wait_timeout(self.deadline)
+            .with_context(|| format!("`{}`", self.program))?
+        {
+            Some(output) => Ok(Output {
+                status: output.status,
+                stdout: output.stdout.clone(),
+                stderr: output.stderr.clone(),
+            }),
+            None => {
+                let _ = handle.kill();
+                bail!(
+                    "`{}` did not end within {}",
+                    self.program,
+                    crate::words::show_duration(self.deadline)
+                );
+            }
+        }
+    }
+}
+
+/// True when a program of this name is in the PATH.
+pub fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+}
+
+/// Runs in the foreground, on this program's own terminal; for tools whose talk is the point, as cargo's is under `ci`.
+pub fn foreground(
+    program: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    directory: &Utf8Path,
+) -> Result<i32> {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null());
+    command.envs(environment.iter().copied());
+    let status = command
+        .status()
+        .with_context(|| format!("`{program}` cannot be started"))?;
+    Ok(status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
+}
+
+/// A shell on a node, fed with a script, then an archive, then heartbeats. It ends when this value is dropped.
+pub struct Session {
+    child: Child,
+    feed: Option<SyncSender<()>>,
+    feeder: Option<thread::JoinHandle<()>>,
+}
+
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+impl Session {
+    /// `archive` is sent when `send_archive` says that the node is ready for it.
+    pub fn start(
+        command: &[String],
+        script: String,
+        archive: Vec<u8>,
+        stdout: File,
+        stderr: File,
+    ) -> Result<Session> {
+        let mut child = Command::new(&command[0])
+            .args(&command[1..])
+            // A group of its own: Ctrl-C on our terminal must not reach it before we have told it to end.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .with_context(|| format!("`{}` cannot be started", command[0]))?;
+        let stdin = child.stdin.take().expect("stdin was asked to be a pipe");
+        let (feed, orders) = mpsc::sync_channel(1);
+        let feeder = thread::spawn(move || feed_node(stdin, &script, &archive, &orders));
+        Ok(Session {
+            child,
+            feed: Some(feed),
+            feeder: Some(feeder),
+        })
+    }
+
+    pub fn send_archive(&self) {
+        // A feeder that is gone has lost its node; `try_wait` tells.
+        let _ = self.feed.as_ref().map(|feed| feed.try_send(()));
+    }
+
+    /// `None` while it runs.
+    pub fn try_wait(&mut self) -> Result<Option<i32>> {
+        let status = self.child.try_wait().context("waiting for a session")?;
+        Ok(status.map(|status| {
+            status
+                .code()
+                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+        }))
+    }
+
+    /// Closes the node's stdin, at which it ends everything it started; kills what is left of ours after `grace`.
+    pub fn end(&mut self, grace: Duration) {
+        self.feed = None;
+        let deadline = Instant::now() + grace;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                break;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        if let Some(feeder) = self.feeder.take() {
+            let _ = feeder.join();
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.end(Duration::from_secs(4));
+    }
+}
+
+/// A thread of its own, since a write to a node that does not read would block the one that watches the clocks.
+fn feed_node(mut stdin: ChildStdin, script: &str, archive: &[u8], orders: &mpsc::Receiver<()>) {
+    if stdin
+        .write_all(script.as_bytes())
+        .and_then(|()| stdin.flush())
+        .is_err()
+    {
+        return;
+    }
+    let Ok(()) = orders.recv() else { return };
+    let mut sent = stdin.write_all(archive);
+    while sent.is_ok() {
+        match orders.recv_timeout(HEARTBEAT) {
+            Err(RecvTimeoutError::Timeout) => {
+                sent = stdin.write_all(b"\n").and_then(|()| stdin.flush())
+            }
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_command_that_does_not_end_is_ended_at_its_deadline() {
+        let started = Instant::now();
+        let error = Timed::new("sh", SECOND / 5)
+            .args(["-c", "sleep 60"])
+            .run()
+            .err()
+            .unwrap();
+        assert_eq!(error.to_string(), "`sh` did not end within 0.2s");
+        assert!(started.elapsed() < SECOND * 30);
+    }
+
+    #[test]
+    fn a_command_gets_its_input_and_environment_and_any_status_is_an_answer() {
+        let command = Timed::new("sh", SECOND * 30).args(["-c", "cat; echo $X >&2; exit 7"]);
+        let output = command.input(b"in").env("X", "e").run().unwrap();
+        assert_eq!(
+            (output.text().as_str(), output.complaint().as_str()),
+            ("in", "e")
+        );
+        assert_eq!(output.status.code(), Some(7));
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = Timed::new("no-such-program", SECOND).run().err().unwrap();
+        assert_eq!(error.to_string(), "`no-such-program` cannot be started");
+        assert!(is_installed("sh") && !is_installed("no-such-program"));
+    }
+}

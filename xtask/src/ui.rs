@@ -1,0 +1,189 @@
+//! The screen: a live line per node on a terminal, plain lines elsewhere, events with `--json`. The only file that uses indicatif.
+//!
+//! stdout carries results, stderr talk.
+
+use crate::words::{show_duration, Outcome, Platform, Stage};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{json, Value};
+use std::io::IsTerminal;
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Talk {
+    #[default]
+    Normal,
+    Quiet,
+    Verbose,
+}
+
+pub struct Ui {
+    talk: Talk,
+    json: bool,
+    live: Option<MultiProgress>,
+}
+
+/// One line of the closing table.
+pub struct Row {
+    pub node: String,
+    pub platform: Platform,
+    pub outcome: Outcome,
+    pub elapsed: Duration,
+}
+
+impl Ui {
+    pub fn new(talk: Talk, json: bool) -> Ui {
+        let terminal = std::io::stderr().is_terminal()
+            && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        let live = (terminal && !json && talk == Talk::Normal)
+            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
+        Ui { talk, json, live }
+    }
+
+    /// Talk: what happens.
+    pub fn say(&self, text: &str) {
+        match (&self.live, self.talk) {
+            (_, Talk::Quiet) => {}
+            (Some(live), _) => live.suspend(|| eprintln!("{text}")),
+            (None, _) => eprintln!("{text}"),
+        }
+    }
+
+    /// What the user has to know although the run goes on; also under `--quiet`.
+    pub fn warn(&self, text: &str) {
+        match &self.live {
+            Some(live) => live.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// A result, on stdout. Under `--json` results are events.
+    pub fn result(&self, text: &str) {
+        if !self.json {
+            println!("{text}");
+        }
+    }
+
+    /// One line of JSON on stdout; docs/json.md describes each event.
+    pub fn event(&self, name: &str, mut fields: Value) {
+        if self.json {
+            fields["event"] = json!(name);
+            println!("{fields}");
+        }
+    }
+
+    pub fn job(&self, name: &str, usual: Option<Duration>) -> JobLine<'_> {
+        let bar = self.live.as_ref().map(|live| {
+            let bar = live.add(ProgressBar::new_spinner());
+            bar.set_style(live_style());
+            bar.set_prefix(name.to_string());
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        JobLine {
+            ui: self,
+            name: name.to_string(),
+            usual,
+            stage: None,
+            bar,
+        }
+    }
+
+    /// The article's closing table, the fastest first, and the total.
+    pub fn table(&self, rows: &mut [Row], total: Duration) {
+        rows.sort_by_key(|row| row.elapsed);
+        let width = rows.iter().map(|row| row.node.len()).max().unwrap_or(0);
+        self.say("Build results:");
+        for row in rows.iter() {
+            let time = match row.outcome {
+                Outcome::Skipped(_) => "-".into(),
+                _ => show_duration(row.elapsed),
+            };
+            let note = match &row.outcome {
+                Outcome::Built(artifact) | Outcome::Reused(artifact) => {
+                    format!("{:>9} bytes  {}", artifact.size, artifact.floor)
+                }
+                Outcome::Failed(failure) => format!("{}: {}", failure.stage, failure.class),
+                Outcome::Skipped(reason) => reason.clone(),
+            };
+            let line = format!(
+                "  {:width$}  {:16}  {:8} {time:>8}  {note}",
+                row.node,
+                row.platform,
+                row.outcome.word()
+            );
+            self.say(line.trim_end());
+        }
+        self.say(&format!("Total time: {}", show_duration(total)));
+    }
+}
+
+fn live_style() -> ProgressStyle {
+    let template = match std::env::var_os("NO_COLOR") {
+        Some(_) => "{spinner} {prefix} {elapsed:>4} {wide_msg}",
+        None => "{spinner:.cyan} {prefix:.bold} {elapsed:>4} {wide_msg}",
+    };
+    ProgressStyle::with_template(template).expect("the template is constant")
+}
+
+/// One job's line while it runs.
+pub struct JobLine<'a> {
+    ui: &'a Ui,
+    name: String,
+    /// What it took the last times, for the estimate.
+    usual: Option<Duration>,
+    stage: Option<Stage>,
+    bar: Option<ProgressBar>,
+}
+
+impl JobLine<'_> {
+    pub fn stage(&mut self, stage: Stage) {
+        self.stage = Some(stage);
+        self.ui
+            .event("stage", json!({"job": self.name, "stage": stage}));
+        match self.bar {
+            Some(_) => self.show(""),
+            None => self.ui.say(&format!("[{}] {stage}", self.name)),
+        }
+    }
+
+    /// The last line of the build's output.
+    pub fn output(&self, line: &str) {
+        match self.bar {
+            Some(_) => self.show(line),
+            None if self.ui.talk == Talk::Verbose => {
+                self.ui.say(&format!("[{}] {}", self.name, printable(line)))
+            }
+            None => {}
+        }
+    }
+
+    pub fn note(&self, text: &str) {
+        self.ui.say(&format!("[{}] {text}", self.name));
+    }
+
+    fn show(&self, line: &str) {
+        let Some(bar) = &self.bar else { return };
+        let stage = self
+            .stage
+            .map(|stage| format!("{stage:7}"))
+            .unwrap_or_default();
+        let usual = self
+            .usual
+            .map(|usual| format!(" of about {}", show_duration(usual)))
+            .unwrap_or_default();
+        bar.set_message(format!("{usual} {stage} {}", printable(line)));
+    }
+
+    /// The job is over: its line goes, one plain line stays.
+    pub fn done(self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.ui.say(&format!("[{}] {text}", self.name));
+    }
+}
+
+/// A build's output may hold anything; a terminal must not obey it.
+fn printable(line: &str) -> String {
+    line.chars().filter(|c| !c.is_control()).take(300).collect()
+}
