@@ -297,7 +297,7 @@ mod tests {
         fs::write(&partial, "binary").unwrap();
         let artifact = Artifact {
             platform,
-            target,
+            targets: vec![target],
             node: NodeName::parse("n").unwrap(),
             host: "local".into(),
             file: dist.artifact_file(platform),

@@ -1,17 +1,92 @@
+//! `cargo xtask`: releases this workspace's program from hardware its owner owns. Read `release.rs` next.
+//!
+//! Exit codes: 0 done; 1 a step failed; 2 usage or configuration; 3 released without an optional node; 128 + signal.
+
+mod build;
 mod dist;
+mod flags;
 mod history;
 mod host;
 mod index;
+mod installer;
 mod inventory;
 mod manifest;
+mod node;
 mod object_file;
 mod plan;
 mod probe;
 mod process;
+mod publish;
+mod release;
 mod script;
+mod seal;
+mod show_plan;
 mod sign;
 mod source;
 mod state;
+mod store;
 mod ui;
+mod universal;
+mod verify;
 mod words;
-fn main() {}
+mod workspace;
+
+use anyhow::Result;
+use flags::{NodeCmd, Xtask, XtaskCmd};
+use process::{Interrupt, Interrupted};
+use release::{Console, Ending};
+use std::process::ExitCode;
+use ui::{Talk, Ui};
+use words::Refusal;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    let result = Xtask::read(std::env::args_os().skip(1)).and_then(|flags| match flags {
+        Some(flags) => run(flags),
+        None => Ok(Ending::Done),
+    });
+    match result {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::WithoutOptional) => ExitCode::from(3),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            exit_code(&error)
+        }
+    }
+}
+
+fn run(flags: Xtask) -> Result<Ending> {
+    let talk = match (flags.quiet, flags.verbose) {
+        (true, _) => Talk::Quiet,
+        (false, true) => Talk::Verbose,
+        (false, false) => Talk::Normal,
+    };
+    let ui = &Ui::new(talk, flags.json);
+    let interrupt = &Interrupt::install()?;
+    let workspace = &Workspace::open(flags.nodes.as_deref())?;
+    let console = &Console { ui, interrupt };
+    match flags.subcommand {
+        XtaskCmd::Dist(flags) => return release::dist(workspace, flags, console),
+        XtaskCmd::Checksum(flags) => return release::checksum(workspace, flags, console),
+        XtaskCmd::Publish(flags) => return release::publish(workspace, flags, console),
+        XtaskCmd::Release(flags) => return release::release(workspace, flags, console),
+        XtaskCmd::Verify(flags) => return release::verify(workspace, flags, console),
+        XtaskCmd::Plan(plan) => show_plan::run(workspace, plan, ui, flags.json)?,
+        XtaskCmd::Node(node) => match node.subcommand {
+            NodeCmd::List(_) => node::list(&workspace.inventory, ui),
+        },
+        XtaskCmd::Ci(_) => {}
+    }
+    Ok(Ending::Done)
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if let Some(Interrupted(signal)) = error.downcast_ref() {
+        return ExitCode::from(128 + *signal as u8);
+    }
+    ExitCode::from(if error.downcast_ref::<Refusal>().is_some() {
+        2
+    } else {
+        1
+    })
+}

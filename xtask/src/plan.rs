@@ -90,6 +90,14 @@ impl Plan {
         })
     }
 
+    /// What has to be in before a version is promoted by itself.
+    pub fn required(inventory: &Inventory) -> BTreeSet<Platform> {
+        enabled(inventory)
+            .filter(|node| node.required)
+            .map(Node::platform)
+            .collect()
+    }
+
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.jobs.iter().flat_map(|job| &job.nodes)
     }

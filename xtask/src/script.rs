@@ -14,6 +14,9 @@ use std::fmt::Write;
 
 const NODE_SH: &str = include_str!("script/node.sh");
 
+/// Seconds without a heartbeat after which a node gives up on us.
+pub const HEARTBEAT_WINDOW: u32 = 20;
+
 /// What one session builds: one node, or all local nodes that share one call of cargo.
 pub struct Job<'a> {
     pub project: &'a Project,
@@ -39,6 +42,26 @@ impl Job<'_> {
         script.push_str(NODE_SH);
         script.push_str("main\nexit 125\n");
         script
+    }
+
+    /// The build as a person would type it.
+    pub fn command_line(&self) -> String {
+        if let Some(command) = &self.first().build_command {
+            return fill(command, self.version, &self.first().target)
+                .trim()
+                .to_string();
+        }
+        let mut line = format!(
+            "cargo build --release --locked --bin {}",
+            self.project.binary
+        );
+        for node in &self.nodes {
+            let _ = write!(line, " --target {}", node.target);
+        }
+        for argument in &self.first().cargo_args {
+            let _ = write!(line, " {}", quote(argument));
+        }
+        line
     }
 
     fn head(&self, nonce: &str) -> String {

@@ -67,6 +67,10 @@ impl Repository {
         })
     }
 
+    pub fn work_tree_version(&self) -> &Version {
+        &self.work_tree_version
+    }
+
     /// With a version: the commit of its tag. Without: HEAD.
     pub fn revision(
         &self,

@@ -26,6 +26,8 @@ pub struct Ui {
 pub struct Row {
     pub node: String,
     pub platform: Platform,
+    /// Its absence holds the release back.
+    pub required: bool,
     pub outcome: Outcome,
     pub elapsed: Duration,
 }

@@ -11,6 +11,11 @@ use std::io::{self, Read};
 pub struct Digest(String);
 
 impl Digest {
+    /// Stands for bytes that are not made yet.
+    pub fn zero() -> Digest {
+        Digest("0".repeat(64))
+    }
+
     pub fn of(bytes: &[u8]) -> Digest {
         Digest(hex::encode(Sha256::digest(bytes)))
     }

@@ -53,7 +53,8 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Artifact {
     pub platform: Platform,
-    pub target: Target,
+    /// One, or two in a universal file.
+    pub targets: Vec<Target>,
     pub node: NodeName,
     pub host: String,
     pub file: String,

@@ -1,0 +1,228 @@
+//! The command line. The grammar is the manual: `cargo xtask help` prints it.
+
+use crate::words::{nearest, refuse, Platform, Version};
+use anyhow::Result;
+use std::ffi::OsString;
+
+xflags::xflags! {
+    /// Releases this workspace's program from hardware you own.
+    cmd xtask {
+        /// Say nothing but warnings and failures.
+        optional --quiet
+        /// Show the builds' own output.
+        optional --verbose
+        /// One event a line on stdout, as docs/json.md describes.
+        optional --json
+        /// The fleet's file; also XTASK_NODES. Default: nodes.toml.
+        optional --nodes file: String
+
+        /// Build on every enabled node, prove, collect into dist/<version>/.
+        cmd dist {
+            /// Release the commit of the tag v<version>. Default: HEAD.
+            optional --version version: String
+            /// Only this node (repeatable).
+            repeated --node name: String
+            /// Only this platform (repeatable).
+            repeated --platform platform: String
+            /// Only nodes on this machine; a fresh clone needs no other.
+            optional --local
+            /// Reuse nothing: build everything from an empty target directory.
+            optional --fresh
+            /// Build uncommitted changes of the package too; never for a bucket.
+            optional --allow-dirty
+            /// Join the two macOS binaries into macos-universal with lipo.
+            optional --universal
+        }
+
+        /// Write sidecars, SHA256SUMS and release.json in dist/<version>/; sign where a key is set.
+        cmd checksum {
+            /// Default: the version of the package.
+            optional --version version: String
+            /// Write nothing; check that everything there still holds.
+            optional --verify
+        }
+
+        /// Publish what dist/<version>/ holds, then move the pointers.
+        cmd publish {
+            /// Default: the version of the package.
+            optional --version version: String
+            /// A directory, or gs://bucket. Default: [publish] store.
+            optional --to store: String
+            /// The same into dist/dry-run/; nothing leaves this machine.
+            optional --dry-run
+            /// Write install.sh although latest does not move.
+            optional --refresh-installer
+            /// Take names over that a publish which died left behind.
+            optional --reclaim
+        }
+
+        /// dist, checksum, publish and verify in one.
+        cmd release {
+            /// Release the commit of the tag v<version>. Default: HEAD.
+            optional --version version: String
+            /// Only this node (repeatable).
+            repeated --node name: String
+            /// Only this platform (repeatable).
+            repeated --platform platform: String
+            /// Only nodes on this machine, into dist/store/; a fresh clone needs no other.
+            optional --local
+            /// A directory, or gs://bucket. Default: [publish] store.
+            optional --to store: String
+            /// Build and check everything, publish to dist/dry-run/ only.
+            optional --dry-run
+            /// Reuse nothing: build everything from an empty target directory.
+            optional --fresh
+            /// Build uncommitted changes of the package too; never for a bucket.
+            optional --allow-dirty
+            /// Join the two macOS binaries into macos-universal with lipo.
+            optional --universal
+            /// Write install.sh although latest does not move.
+            optional --refresh-installer
+            /// Take names over that a publish which died left behind.
+            optional --reclaim
+        }
+
+        /// Print what a release would do, touching nothing.
+        cmd plan {
+            /// Plan the tag v<version>. Default: HEAD.
+            optional --version version: String
+            /// Only this node (repeatable).
+            repeated --node name: String
+            /// Only this platform (repeatable).
+            repeated --platform platform: String
+            /// Only nodes on this machine.
+            optional --local
+            /// Print the script of each job.
+            optional --scripts
+        }
+
+        /// Read a published version from outside, and install it into a temporary prefix.
+        cmd verify {
+            /// Default: the latest.
+            optional --version version: String
+            /// A directory, or gs://bucket. Default: [publish] store.
+            optional --to store: String
+        }
+
+        /// The fleet.
+        cmd node {
+            /// Show every node of nodes.toml.
+            cmd list {}
+        }
+
+        /// Everything that must pass before a change lands; installs what it needs.
+        cmd ci {
+            /// Also build real macOS and BSD programs here.
+            optional --cross
+            /// Run only this step (repeatable); --list names them.
+            repeated --step name: String
+            /// Name the steps.
+            optional --list
+        }
+    }
+}
+
+impl Xtask {
+    /// Reads the arguments; a refusal names the nearest real flag or verb. `None`: help was asked for and printed.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Xtask>> {
+        let arguments = split_equals(arguments);
+        if arguments.first().is_none_or(|first| first == "help") {
+            println!("{}", Xtask::HELP_);
+            return Ok(None);
+        }
+        match Xtask::from_vec(arguments) {
+            Ok(flags) => Ok(Some(flags)),
+            Err(error) if error.is_help() => {
+                println!("{error}");
+                Ok(None)
+            }
+            Err(error) => Err(refuse(with_nearest(&error.to_string()))),
+        }
+    }
+}
+
+/// `--to=DIR` is `--to DIR`.
+fn split_equals(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let split = |argument: OsString| match argument.to_str().and_then(|text| text.split_once('=')) {
+        Some((flag, value)) if flag.starts_with("--") => vec![flag.into(), value.into()],
+        _ => vec![argument],
+    };
+    arguments.into_iter().flat_map(split).collect()
+}
+
+fn with_nearest(message: &str) -> String {
+    let wrong = message.split(['`', '"']).nth(1).unwrap_or_default();
+    let words = Xtask::HELP_.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let known =
+        words.filter(|word| word.starts_with("--") == wrong.starts_with("--") && word.len() > 1);
+    match nearest(wrong, known) {
+        Some(near) if near != wrong => format!("{message}; did you mean `{near}`?"),
+        _ => format!("{message}; `cargo xtask help` lists verbs and flags"),
+    }
+}
+
+/// A `--version`, checked.
+pub fn version(text: &Option<String>) -> Result<Option<Version>> {
+    text.as_deref()
+        .map(|text| Version::parse(text).map_err(|error| refuse(error.to_string())))
+        .transpose()
+}
+
+pub fn platforms(texts: &[String]) -> Result<Vec<Platform>> {
+    let parse = |text: &String| Platform::parse(text).map_err(|error| refuse(error.to_string()));
+    texts.iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Option<Xtask>> {
+        Xtask::read(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn flags_may_be_written_with_an_equals_sign() {
+        let flags = read("release --to=/x --version=0.14.0 --local --json")
+            .unwrap()
+            .unwrap();
+        assert!(flags.json);
+        let XtaskCmd::Release(release) = flags.subcommand else {
+            panic!()
+        };
+        assert_eq!(
+            (
+                release.to.as_deref(),
+                release.version.as_deref(),
+                release.local
+            ),
+            (Some("/x"), Some("0.14.0"), true)
+        );
+    }
+
+    #[test]
+    fn what_is_mistyped_gets_the_nearest_real_word() {
+        for (line, expected) in [
+            (
+                "release --loacl",
+                "unexpected flag: `--loacl`; did you mean `--local`?",
+            ),
+            (
+                "relaese",
+                "unexpected argument: \"relaese\"; did you mean `release`?",
+            ),
+            (
+                "release --frobnicate",
+                "unexpected flag: `--frobnicate`; `cargo xtask help` lists verbs and flags",
+            ),
+            (
+                "publish --fresh",
+                "unexpected flag: `--fresh`; `cargo xtask help` lists verbs and flags",
+            ),
+        ] {
+            let error = read(line).unwrap_err();
+            assert!(error.downcast_ref::<crate::words::Refusal>().is_some());
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `cargo xtask node`: the fleet's life cycle.
+
+use crate::inventory::Inventory;
+use crate::ui::Ui;
+use serde_json::json;
+
+pub fn list(inventory: &Inventory, ui: &Ui) {
+    let width = inventory
+        .nodes
+        .iter()
+        .map(|node| node.name.as_str().len())
+        .max()
+        .unwrap_or(0);
+    for node in &inventory.nodes {
+        let machine = node
+            .machine
+            .as_ref()
+            .map(|machine| machine.to_string())
+            .unwrap_or_default();
+        ui.event("node", json!({
+            "name": node.name, "host": node.host.to_string(), "target": node.target, "platform": node.platform(),
+            "machine": node.machine, "required": node.required, "enabled": node.enabled, "prove": node.prove,
+        }));
+        let state = match (node.enabled, node.required) {
+            (false, _) => "disabled",
+            (true, false) => "optional",
+            (true, true) => "required",
+        };
+        ui.result(
+            &format!(
+                "{:width$}  {:16}  {state}  {:32}  {machine}",
+                node.name,
+                node.platform(),
+                node.host
+            )
+            .trim_end()
+            .to_string(),
+        );
+    }
+}

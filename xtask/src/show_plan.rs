@@ -1,0 +1,162 @@
+//! `cargo xtask plan`: what a release would do, in words, as JSON, or as the scripts themselves. Touches nothing.
+
+use crate::flags;
+use crate::inventory::{Inventory, Node};
+use crate::plan::{Plan, PlannedJob, Selection};
+use crate::script::Job;
+use crate::source::{Repository, Revision};
+use crate::ui::Ui;
+use crate::words::Digest;
+use crate::workspace::Workspace;
+use anyhow::Result;
+use serde_json::{json, Value};
+
+pub fn run(workspace: &Workspace, flags: flags::Plan, ui: &Ui, json: bool) -> Result<()> {
+    let version = flags::version(&flags.version)?;
+    let repository = Repository::open(&workspace.sh, &workspace.inventory.project)?;
+    let revision = repository.revision(&workspace.sh, version.as_ref(), true)?;
+    let selection = Selection {
+        nodes: flags.node,
+        platforms: flags::platforms(&flags.platform)?,
+        local: flags.local,
+    };
+    let here = workspace.this_machine(&workspace.toolchain()?)?;
+    let plan = Plan::make(&workspace.inventory, &selection, &here)?;
+    let shown = Shown {
+        inventory: &workspace.inventory,
+        revision: &revision,
+        plan: &plan,
+        local: selection.local,
+        unmade: Digest::zero(),
+    };
+    match (flags.scripts, json) {
+        (true, _) => shown.scripts(ui),
+        (false, true) => ui.event("plan", shown.json()),
+        (false, false) => shown.text(ui),
+    }
+    Ok(())
+}
+
+struct Shown<'a> {
+    inventory: &'a Inventory,
+    revision: &'a Revision,
+    plan: &'a Plan,
+    local: bool,
+    /// The archive is not made by a plan.
+    unmade: Digest,
+}
+
+impl Shown<'_> {
+    fn store(&self) -> &str {
+        match (self.local, &self.inventory.publish.store) {
+            (true, _) => "dist/store",
+            (false, Some(store)) => store,
+            (false, None) => "none (set `[publish] store`, or use --to)",
+        }
+    }
+
+    fn text(&self, ui: &Ui) {
+        let Revision {
+            version,
+            commit,
+            tagged,
+            dirty,
+        } = self.revision;
+        let tag = if *tagged {
+            version.tag()
+        } else {
+            "no tag".into()
+        };
+        let dirty = if *dirty { ", uncommitted changes" } else { "" };
+        ui.result(&format!(
+            "{} {version} from commit {} ({tag}{dirty}) to {}",
+            self.inventory.project.package,
+            &commit[..12],
+            self.store()
+        ));
+        for job in &self.plan.jobs {
+            ui.result(&format!("\non {}:", job.host));
+            for node in &job.nodes {
+                ui.result(&format!("  {}", describe(node)));
+            }
+            ui.result(&format!("  $ {}", self.job(job).command_line()));
+            for arguments in self
+                .inventory
+                .project
+                .prove
+                .iter()
+                .filter(|_| job.nodes.iter().any(|node| node.prove))
+            {
+                ui.result(&format!(
+                    "  $ {} {}",
+                    self.inventory.project.binary,
+                    arguments.join(" ")
+                ));
+            }
+        }
+        for skipped in &self.plan.skipped {
+            ui.result(&format!(
+                "\nskipped: {} ({}): {}",
+                skipped.node, skipped.platform, skipped.reason
+            ));
+        }
+        for node in &self.plan.drained {
+            ui.result(&format!("\ndrained: {node} (`enabled = false`)"));
+        }
+    }
+
+    fn json(&self) -> Value {
+        let jobs: Vec<Value> = self.plan.jobs.iter().map(|job| {
+            let nodes: Vec<Value> = job.nodes.iter().map(|node| json!({
+                "name": node.name, "platform": node.platform(), "target": node.target, "required": node.required, "prove": node.prove,
+            })).collect();
+            json!({"host": job.host.to_string(), "nodes": nodes, "command": self.job(job).command_line()})
+        }).collect();
+        json!({
+            "version": self.revision.version, "commit": self.revision.commit, "tagged": self.revision.tagged, "dirty": self.revision.dirty,
+            "store": self.store(), "jobs": jobs, "skipped": self.plan.skipped, "drained": self.plan.drained, "required": self.plan.required,
+        })
+    }
+
+    /// The archive's hash and size are those of a run; here they are zero.
+    fn scripts(&self, ui: &Ui) {
+        for job in &self.plan.jobs {
+            ui.result(&format!("# {} on {}", job.directory, job.host));
+            ui.result(&self.job(job).script("NONCE"));
+        }
+    }
+
+    fn job<'b>(&'b self, planned: &'b PlannedJob) -> Job<'b> {
+        Job {
+            project: &self.inventory.project,
+            version: &self.revision.version,
+            nodes: planned.nodes.iter().collect(),
+            directory: &planned.directory,
+            archive_size: 0,
+            archive_sha256: &self.unmade,
+            fresh: false,
+            heartbeat_window: crate::script::HEARTBEAT_WINDOW,
+        }
+    }
+}
+
+fn describe(node: &Node) -> String {
+    let mut notes = Vec::new();
+    if !node.required {
+        notes.push("optional");
+    }
+    if !node.prove {
+        notes.push("not proven");
+    }
+    let notes = if notes.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", notes.join(", "))
+    };
+    format!(
+        "{:26} {:16} {}{notes}",
+        node.name,
+        node.platform(),
+        node.target
+    )
+}

@@ -1,0 +1,205 @@
+//! A step of a release, and a verb: reads a published version from outside, as its users do. Hashes, signatures, pointers, and a real run of `install.sh`.
+
+use crate::index::{sum_line, Entry, Index, Views};
+use crate::process::{Interrupt, Timed};
+use crate::sign;
+use crate::store::Store;
+use crate::ui::Ui;
+use crate::words::{artifact_file, Digest, ObjectName, Platform, ProgramName, Version};
+use anyhow::{bail, Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::json;
+use std::time::Duration;
+
+pub struct Verification<'a> {
+    pub store: &'a Store,
+    pub binary: &'a ProgramName,
+    pub release_keys: &'a [String],
+    /// The platform of this machine, on which the installer can be run.
+    pub here: Platform,
+    pub ui: &'a Ui,
+    pub interrupt: &'a Interrupt,
+}
+
+const INSTALL_DEADLINE: Duration = Duration::from_secs(120);
+
+impl Verification<'_> {
+    /// Checks `version`, or what is latest. Returns the version that was checked.
+    pub fn run(&self, version: Option<&Version>) -> Result<Version> {
+        let index = self.index()?;
+        self.check_pointers(&index)?;
+        let version = match version.or(index.latest.as_ref()) {
+            Some(version) => version.clone(),
+            None => bail!(
+                "{} names no latest version; choose one with --version",
+                self.place()
+            ),
+        };
+        let Some(entry) = index.versions.get(&version) else {
+            bail!(
+                "{} does not list {version}; `cargo xtask publish` publishes it",
+                self.place()
+            );
+        };
+        for (platform, listed) in &entry.platforms {
+            self.interrupt.check()?;
+            let file = artifact_file(self.binary, &version, *platform);
+            self.check_file(&version, &file, &listed.sha256, listed.signed)?;
+        }
+        self.check_sums(&version, entry)?;
+        self.check_installer(&version, entry)?;
+        self.ui.event(
+            "verified",
+            json!({"version": version, "store": self.place(), "platforms": entry.platforms.len()}),
+        );
+        Ok(version)
+    }
+
+    fn place(&self) -> &str {
+        self.store.location()
+    }
+
+    fn index(&self) -> Result<Index> {
+        let object = self.store.read(&ObjectName::index())?;
+        let object = object.with_context(|| {
+            format!(
+                "{} holds no index.json; nothing is published there",
+                self.place()
+            )
+        })?;
+        Index::parse(&object.bytes)
+    }
+
+    /// The views say what the index says.
+    fn check_pointers(&self, index: &Index) -> Result<()> {
+        let views = index.views();
+        for (name, expected) in [
+            (Views::VERSIONS, views.versions),
+            (Views::LATEST, views.latest),
+            (Views::CATALOG, views.catalog),
+        ] {
+            let found = self.text(&ObjectName::view(name))?;
+            if found != expected {
+                bail!("{}/{name} does not say what index.json says; publishing anything, or `cargo xtask publish` again, repairs it", self.place());
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&self, name: &ObjectName) -> Result<String> {
+        let object = self
+            .store
+            .read(name)?
+            .with_context(|| format!("{}/{name} is missing", self.place()))?;
+        Ok(String::from_utf8_lossy(&object.bytes).into_owned())
+    }
+
+    fn check_file(
+        &self,
+        version: &Version,
+        file: &str,
+        expected: &Digest,
+        signed: bool,
+    ) -> Result<()> {
+        let name = ObjectName::of_version(version, file);
+        let found = self
+            .store
+            .digest(&name)?
+            .with_context(|| format!("{}/{name} is missing", self.place()))?;
+        let sidecar = self.text(&ObjectName::of_version(version, &format!("{file}.sha256")))?;
+        if found != *expected || sidecar.trim_end() != expected.as_str() {
+            bail!(
+                "{}/{name} is {found}, its sidecar says {}, the index {expected}",
+                self.place(),
+                sidecar.trim_end().escape_debug()
+            );
+        }
+        if signed && !self.release_keys.is_empty() {
+            let signature = self.text(&ObjectName::of_version(
+                version,
+                &format!("{file}.sha256.sig"),
+            ))?;
+            if !sign::verifies(self.release_keys, expected, file, signature.as_bytes())? {
+                bail!(
+                    "{}/{name}.sha256.sig is by none of `release_keys`",
+                    self.place()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn check_sums(&self, version: &Version, entry: &Entry) -> Result<()> {
+        let sums = self.text(&ObjectName::of_version(version, "SHA256SUMS"))?;
+        for (platform, listed) in &entry.platforms {
+            let line = sum_line(
+                &listed.sha256,
+                &artifact_file(self.binary, version, *platform),
+            );
+            if !sums.contains(&line) {
+                bail!("{}/{version}/SHA256SUMS lacks {platform}; publishing {version} again repairs it", self.place());
+            }
+        }
+        let source = sums
+            .lines()
+            .find_map(|line| line.strip_prefix(entry.source_sha256.as_str()));
+        let file = source
+            .map(str::trim_start)
+            .with_context(|| format!("{}/{version}/SHA256SUMS lacks the source", self.place()))?;
+        let signed = entry.platforms.values().any(|listed| listed.signed);
+        self.check_file(version, file, &entry.source_sha256, signed)
+    }
+
+    /// What a user of this machine would do, into a place that goes away again.
+    fn check_installer(&self, version: &Version, entry: &Entry) -> Result<()> {
+        if !entry.platforms.contains_key(&self.here) || !entry.promoted {
+            self.ui.say(&format!(
+                "install.sh was not run: {version} is not offered for {}",
+                self.here
+            ));
+            return Ok(());
+        }
+        let installer = self.text(&ObjectName::installer())?;
+        let room = xshell::Shell::new()?.create_temp_dir()?;
+        let room =
+            Utf8Path::from_path(room.path()).context("the temp directory's name is not UTF-8")?;
+        let prefix = room.join("prefix");
+        let output = Timed::new("sh", INSTALL_DEADLINE)
+            .args([
+                "-s",
+                "--",
+                "--version",
+                &version.to_string(),
+                "--prefix",
+                prefix.as_str(),
+            ])
+            .input(installer.as_bytes())
+            .run()?;
+        if !output.status.success() {
+            bail!(
+                "install.sh from {} failed: {}",
+                self.place(),
+                output.complaint()
+            );
+        }
+        let said = self.run_installed(&prefix)?;
+        if said != format!("{} {version}", self.binary) {
+            bail!(
+                "the installed program says `{}`, not {version}",
+                said.escape_debug()
+            );
+        }
+        self.ui.say(&format!(
+            "install.sh put {said} into a temporary prefix, and it runs"
+        ));
+        Ok(())
+    }
+
+    fn run_installed(&self, prefix: &Utf8Path) -> Result<String> {
+        let program: Utf8PathBuf = prefix.join("bin").join(self.binary.as_str());
+        Ok(Timed::new(program, INSTALL_DEADLINE)
+            .arg("--version")
+            .run()?
+            .text())
+    }
+}
