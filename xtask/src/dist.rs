@@ -136,15 +136,6 @@ impl Dist {
         self.save(&state)
     }
 
-    pub fn forget(&self, platform: Platform) -> Result<()> {
-        let mut state = self.lock_state();
-        if state.artifacts.remove(&platform).is_some() {
-            self.save(&state)?;
-        }
-        drop(state);
-        self.remove_artifact_files(platform)
-    }
-
     fn remove_artifact_files(&self, platform: Platform) -> Result<()> {
         let file = self.artifact_file(platform);
         for suffix in [".sha256.sig", ".sha256", ""] {

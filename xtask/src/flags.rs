@@ -152,9 +152,17 @@ fn split_equals(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> 
 
 fn with_nearest(message: &str) -> String {
     let wrong = message.split(['`', '"']).nth(1).unwrap_or_default();
-    let words = Xtask::HELP_.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-    let known =
-        words.filter(|word| word.starts_with("--") == wrong.starts_with("--") && word.len() > 1);
+    let lines = Xtask::HELP_.lines();
+    let known = lines.filter_map(|line| match wrong.starts_with("--") {
+        true => line
+            .trim_start()
+            .split(' ')
+            .next()
+            .filter(|word| word.starts_with("--")),
+        false => line
+            .strip_prefix("xtask ")
+            .and_then(|verb| verb.split(' ').next()),
+    });
     match nearest(wrong, known) {
         Some(near) if near != wrong => format!("{message}; did you mean `{near}`?"),
         _ => format!("{message}; `cargo xtask help` lists verbs and flags"),

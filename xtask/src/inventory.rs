@@ -340,7 +340,7 @@ fn hook(
     raw: &Option<Located<Vec<String>>>,
 ) -> Result<Option<Vec<String>>> {
     match raw {
-        Some(words) if words.as_ref().first().map_or(true, String::is_empty) => Err(source.error(
+        Some(words) if words.as_ref().first().is_none_or(String::is_empty) => Err(source.error(
             words,
             thing,
             "an empty command; write it as a list, as in [\"ssh\", \"rig\", \"start-vm\"]",

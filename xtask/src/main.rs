@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 a step failed; 2 usage or configuration; 3 released without an optional node; 128 + signal.
 
 mod build;
+mod destination;
 mod dist;
 mod flags;
 mod history;

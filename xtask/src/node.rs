@@ -26,15 +26,12 @@ pub fn list(inventory: &Inventory, ui: &Ui) {
             (true, false) => "optional",
             (true, true) => "required",
         };
-        ui.result(
-            &format!(
-                "{:width$}  {:16}  {state}  {:32}  {machine}",
-                node.name,
-                node.platform(),
-                node.host
-            )
-            .trim_end()
-            .to_string(),
+        let line = format!(
+            "{:width$}  {:16}  {state}  {:32}  {machine}",
+            node.name,
+            node.platform(),
+            node.host
         );
+        ui.result(line.trim_end());
     }
 }

@@ -80,9 +80,6 @@ impl Publishing<'_> {
     /// Everything that can be known to be wrong before anything is written.
     fn preflight(&self) -> Result<Entry> {
         seal::check_version(self.dist, &self.source.version, self.signer)?;
-        if self.manner == Manner::Permanent && self.source.dirty {
-            return Err(refuse("this was built from uncommitted changes (--allow-dirty); commit them to publish it"));
-        }
         let template = fs::read_to_string(self.installer_template)
             .with_context(|| format!("reading {}", self.installer_template))?;
         installer::fill(&template, &self.installer_settings(&self.inventory.publish))?;
@@ -229,14 +226,7 @@ impl Publishing<'_> {
     }
 
     fn read_index(&self) -> Result<(Index, Generation)> {
-        match self.store.read(&ObjectName::index())? {
-            None => Ok((Index::default(), Generation::NOTHING)),
-            Some(object) => {
-                let index = Index::parse(&object.bytes)
-                    .with_context(|| format!("store {}", self.store.location()))?;
-                Ok((index, object.generation))
-            }
-        }
+        self.store.index_for_change()
     }
 
     fn write_index(&self, index: &Index, generation: &Generation) -> Result<Written> {

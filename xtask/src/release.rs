@@ -6,13 +6,15 @@
 //! the same command.
 
 use crate::build::{Build, Sealing};
+use crate::destination::{Destination, Route};
 use crate::dist::Dist;
 use crate::flags;
 use crate::history::History;
 use crate::host::Host;
+use crate::index::Entry;
 use crate::plan::{Plan, Selection};
 use crate::process::Interrupt;
-use crate::publish::{Manner, Published, Publishing};
+use crate::publish::{Published, Publishing};
 use crate::seal;
 use crate::sign::{self, Signer};
 use crate::source::{Repository, Revision};
@@ -20,9 +22,10 @@ use crate::store::Store;
 use crate::ui::{Row, Ui};
 use crate::universal;
 use crate::verify::Verification;
-use crate::words::{refuse, Outcome, Version};
+use crate::words::{refuse, show_duration, Digest, Outcome, Platform, Version};
 use crate::workspace::Workspace;
 use anyhow::{bail, Context, Result};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// What the program's exit code says when nothing went wrong on this machine.
@@ -41,89 +44,73 @@ pub struct Console<'a> {
 
 pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) -> Result<Ending> {
     let started = Instant::now();
-    let version = flags::version(&flags.version)?;
-    let repository = Repository::open(&workspace.sh, &workspace.inventory.project)?;
-    let revision = repository.revision(&workspace.sh, version.as_ref(), flags.allow_dirty)?;
+    let commit = Commit::find(workspace, &flags.version, flags.allow_dirty)?;
+    let route = Route {
+        to: flags.to.as_deref(),
+        local: flags.local,
+        dry_run: flags.dry_run,
+    };
     let destination = Destination::choose(
         workspace,
-        &revision,
-        flags.to.as_deref(),
-        flags.local,
-        flags.dry_run,
+        &commit.revision.version,
+        commit.revision.tagged,
+        &route,
     )?;
-    let store = destination.open()?;
     let signer = open_signer(workspace)?;
-    let selection = Selection {
-        nodes: flags.node,
-        platforms: flags::platforms(&flags.platform)?,
-        local: flags.local,
-    };
 
     let building = Building {
         workspace,
-        repository: &repository,
-        revision: &revision,
-        selection,
+        commit: &commit,
+        selection: Selection {
+            nodes: flags.node,
+            platforms: flags::platforms(&flags.platform)?,
+            local: flags.local,
+        },
         fresh: flags.fresh,
         universal: flags.universal,
+        sealing: Sealing::AtOnce(signer.as_ref()),
     };
-    let mut built = building.run(Sealing::AtOnce(signer.as_ref()), console)?;
+    let mut built = building.run(console)?;
     console.ui.table(&mut built.rows, started.elapsed());
     let ending = judge(&built.rows)?;
-
     seal::seal_version(
         &built.dist,
         &workspace.inventory.project,
         &built.plan.required,
         signer.as_ref(),
     )?;
-    let publishing = Publishing {
-        store: &store,
+
+    let publish = Publish {
+        workspace,
         dist: &built.dist,
-        inventory: &workspace.inventory,
-        source: &built.dist.source().context("a release has a source")?,
         required: &built.plan.required,
-        signer: signer.as_ref(),
-        base_url: &destination.base_url,
-        installer_template: &workspace.installer(),
-        manner: destination.manner,
+        destination,
+        signer,
         refresh_installer: flags.refresh_installer,
         reclaim: flags.reclaim,
-        ui: console.ui,
-        interrupt: console.interrupt,
     };
-    let published = publishing.run()?;
-    verify_store(workspace, &store, Some(&published.version), console)?;
-    announce(workspace, &store, &published, signer.is_some(), console.ui)?;
-    if let Some(real) = &destination.instead_of {
-        say_what_the_real_store_has(real, &published.version, console.ui);
-    }
-    console.ui.say(&format!(
-        "Total time: {}",
-        crate::words::show_duration(started.elapsed())
-    ));
+    publish.run(console)?;
+    console
+        .ui
+        .say(&format!("Total time: {}", show_duration(started.elapsed())));
     Ok(ending)
 }
 
 pub fn dist(workspace: &Workspace, flags: flags::Dist, console: &Console) -> Result<Ending> {
     let started = Instant::now();
-    let version = flags::version(&flags.version)?;
-    let repository = Repository::open(&workspace.sh, &workspace.inventory.project)?;
-    let revision = repository.revision(&workspace.sh, version.as_ref(), flags.allow_dirty)?;
-    let selection = Selection {
-        nodes: flags.node,
-        platforms: flags::platforms(&flags.platform)?,
-        local: flags.local,
-    };
     let building = Building {
         workspace,
-        repository: &repository,
-        revision: &revision,
-        selection,
+        commit: &Commit::find(workspace, &flags.version, flags.allow_dirty)?,
+        selection: Selection {
+            nodes: flags.node,
+            platforms: flags::platforms(&flags.platform)?,
+            local: flags.local,
+        },
         fresh: flags.fresh,
         universal: flags.universal,
+        sealing: Sealing::Later,
     };
-    let mut built = building.run(Sealing::Later, console)?;
+    let mut built = building.run(console)?;
     console.ui.table(&mut built.rows, started.elapsed());
     console.ui.result(built.dist.directory().as_str());
     judge(&built.rows)
@@ -135,18 +122,13 @@ pub fn checksum(
     console: &Console,
 ) -> Result<Ending> {
     let dist = open_dist(workspace, flags::version(&flags.version)?)?;
-    let source = dist.source().with_context(|| {
-        format!(
-            "nothing is built in {}; `cargo xtask dist` builds",
-            dist.directory()
-        )
-    })?;
+    let version = dist.source().with_context(|| nothing_built(&dist))?.version;
     let signer = open_signer(workspace)?;
     if flags.verify {
-        let files = seal::check_version(&dist, &source.version, signer.as_ref())?;
+        let files = seal::check_version(&dist, &version, signer.as_ref())?;
         console
             .ui
-            .result(&format!("{files} files of {} hold", source.version));
+            .result(&format!("{files} files of {version} hold"));
         return Ok(Ending::Done);
     }
     let required = Plan::required(&workspace.inventory);
@@ -156,14 +138,12 @@ pub fn checksum(
         &required,
         signer.as_ref(),
     )?;
-    let signed = if signer.is_some() {
-        "hashed and signed"
-    } else {
-        "hashed; no `signing_key` is set, so nothing is signed"
+    let sealed = match signer {
+        Some(_) => "hashed and signed",
+        None => "hashed, and not signed, since nodes.toml sets no `signing_key`",
     };
     console.ui.result(&format!(
-        "{artifacts} artifacts of {} in {} are {signed}",
-        source.version,
+        "{artifacts} artifacts of {version} in {} are {sealed}",
         dist.directory()
     ));
     Ok(Ending::Done)
@@ -171,45 +151,22 @@ pub fn checksum(
 
 pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) -> Result<Ending> {
     let dist = open_dist(workspace, flags::version(&flags.version)?)?;
-    let source = dist.source().with_context(|| {
-        format!(
-            "nothing is built in {}; `cargo xtask dist` builds",
-            dist.directory()
-        )
-    })?;
-    let revision = Revision {
-        version: source.version.clone(),
-        commit: source.commit.clone(),
-        tagged: source.tagged,
-        dirty: source.dirty,
+    let source = dist.source().with_context(|| nothing_built(&dist))?;
+    let route = Route {
+        to: flags.to.as_deref(),
+        local: false,
+        dry_run: flags.dry_run,
     };
-    let destination = Destination::choose(
+    let publish = Publish {
         workspace,
-        &revision,
-        flags.to.as_deref(),
-        false,
-        flags.dry_run,
-    )?;
-    let store = destination.open()?;
-    let signer = open_signer(workspace)?;
-    let publishing = Publishing {
-        store: &store,
         dist: &dist,
-        inventory: &workspace.inventory,
-        source: &source,
         required: &Plan::required(&workspace.inventory),
-        signer: signer.as_ref(),
-        base_url: &destination.base_url,
-        installer_template: &workspace.installer(),
-        manner: destination.manner,
+        destination: Destination::choose(workspace, &source.version, source.tagged, &route)?,
+        signer: open_signer(workspace)?,
         refresh_installer: flags.refresh_installer,
         reclaim: flags.reclaim,
-        ui: console.ui,
-        interrupt: console.interrupt,
     };
-    let published = publishing.run()?;
-    verify_store(workspace, &store, Some(&published.version), console)?;
-    announce(workspace, &store, &published, signer.is_some(), console.ui)?;
+    publish.run(console)?;
     Ok(Ending::Done)
 }
 
@@ -218,7 +175,7 @@ pub fn verify(workspace: &Workspace, flags: flags::Verify, console: &Console) ->
     let location = flags
         .to
         .or_else(|| workspace.inventory.publish.store.clone());
-    let store = Store::open(&location.context(NO_STORE)?)?;
+    let store = Store::open(&location.ok_or_else(|| refuse(crate::destination::NO_STORE))?)?;
     let version = verify_store(workspace, &store, version.as_ref(), console)?;
     console
         .ui
@@ -226,16 +183,32 @@ pub fn verify(workspace: &Workspace, flags: flags::Verify, console: &Console) ->
     Ok(Ending::Done)
 }
 
-const NO_STORE: &str = "no store is named; set `[publish] store` in nodes.toml, or use --to";
+/// What is released: a commit of this repository.
+struct Commit {
+    repository: Repository,
+    revision: Revision,
+}
 
-/// The middle of a release: from a commit to proven binaries in `dist/`.
+impl Commit {
+    fn find(workspace: &Workspace, version: &Option<String>, allow_dirty: bool) -> Result<Commit> {
+        let version = flags::version(version)?;
+        let repository = Repository::open(&workspace.sh, &workspace.inventory.project)?;
+        let revision = repository.revision(&workspace.sh, version.as_ref(), allow_dirty)?;
+        Ok(Commit {
+            repository,
+            revision,
+        })
+    }
+}
+
+/// The beginning of a release: from a commit to proven binaries in `dist/`.
 struct Building<'a> {
     workspace: &'a Workspace,
-    repository: &'a Repository,
-    revision: &'a Revision,
+    commit: &'a Commit,
     selection: Selection,
     fresh: bool,
     universal: bool,
+    sealing: Sealing<'a>,
 }
 
 struct Built {
@@ -245,8 +218,12 @@ struct Built {
 }
 
 impl Building<'_> {
-    fn run(&self, sealing: Sealing, console: &Console) -> Result<Built> {
+    fn run(&self, console: &Console) -> Result<Built> {
         let Workspace { sh, inventory, .. } = self.workspace;
+        let Commit {
+            repository,
+            revision,
+        } = self.commit;
         let toolchain = self.workspace.toolchain()?;
         let plan = Plan::make(
             inventory,
@@ -258,39 +235,34 @@ impl Building<'_> {
             .try_for_each(|job| Host::of(&job.host).map(drop))?;
         let dist = Dist::open(
             &self.workspace.dist(),
-            &self.revision.version,
+            &revision.version,
             &inventory.project.binary,
         )?;
         if let Some(damage) = &dist.damage {
             console.ui.warn(damage);
         }
-        let (source, archive) = self.repository.archive(sh, self.revision, &dist)?;
+        let (source, archive) = repository.archive(sh, revision, &dist)?;
         self.introduce(&plan, &source.sha256, console.ui);
         for platform in dist.take_source(&source, &archive)? {
             console.ui.say(&format!(
                 "{platform} was built from another source and is built again"
             ));
         }
-        let history = History::read(&self.workspace.dist());
         let build = Build {
             inventory,
             source: &source,
             archive: &archive,
             dist: &dist,
-            history: &history,
+            history: &History::read(&self.workspace.dist()),
             ui: console.ui,
             interrupt: console.interrupt,
             toolchain: &toolchain,
             fresh: self.fresh,
-            sealing,
+            sealing: self.sealing,
         };
         let rows = build.run(&plan)?;
         console.interrupt.check()?;
-        if self.universal
-            && rows
-                .iter()
-                .all(|row| row.outcome.artifact().is_some() || !row.required)
-        {
+        if self.universal {
             let artifact = universal::join(&dist, &source.version)?;
             console.ui.say(&format!(
                 "joined {} ({} bytes)",
@@ -300,19 +272,19 @@ impl Building<'_> {
         Ok(Built { plan, dist, rows })
     }
 
-    fn introduce(&self, plan: &Plan, source: &crate::words::Digest, ui: &Ui) {
+    fn introduce(&self, plan: &Plan, source: &Digest, ui: &Ui) {
         let Revision {
             version,
             commit,
             tagged,
             dirty,
-        } = self.revision;
-        let package = &self.workspace.inventory.project.package;
+        } = &self.commit.revision;
         let kind = match (tagged, dirty) {
             (_, true) => "with uncommitted changes",
-            (true, _) => "tagged",
+            (true, false) => "tagged",
             (false, false) => "not tagged",
         };
+        let package = &self.workspace.inventory.project.package;
         ui.say(&format!(
             "Releasing {package} {version} from commit {} ({kind}), source {}",
             &commit[..12],
@@ -339,7 +311,7 @@ fn judge(rows: &[Row]) -> Result<Ending> {
         .map(|row| row.node.as_str())
         .collect();
     if !required.is_empty() {
-        bail!("required nodes are missing: {}; what was built stays in dist/, nothing was published; the same command tries them again", required.join(", "));
+        bail!("required nodes are missing: {}; what was built stays in dist/, nothing was published, and the same command tries them again", required.join(", "));
     }
     if rows.iter().all(|row| row.outcome.artifact().is_none()) {
         bail!("nothing was built");
@@ -353,90 +325,100 @@ fn judge(rows: &[Row]) -> Result<Ending> {
     }
 }
 
-/// Where a release goes, and whether it may replace what is there.
-struct Destination {
-    location: String,
-    base_url: String,
-    manner: Manner,
-    /// With `--dry-run`: the store that it would have gone to.
-    instead_of: Option<String>,
+/// The end of a release: into the store, pointers last; then read back and installed from, as a user would.
+struct Publish<'a> {
+    workspace: &'a Workspace,
+    dist: &'a Dist,
+    required: &'a BTreeSet<Platform>,
+    destination: Destination,
+    signer: Option<Signer>,
+    refresh_installer: bool,
+    reclaim: bool,
 }
 
-impl Destination {
-    fn choose(
-        workspace: &Workspace,
-        revision: &Revision,
-        to: Option<&str>,
-        local: bool,
-        dry_run: bool,
-    ) -> Result<Destination> {
-        let publish = &workspace.inventory.publish;
-        let embedded = workspace.dist().join("store").into_string();
-        let (real, manner) = match (to, local) {
-            (Some(named), _) => (named.to_string(), Manner::Permanent),
-            (None, true) => (embedded, Manner::Development),
-            (None, false) => (
-                publish.store.clone().ok_or_else(|| refuse(NO_STORE))?,
-                Manner::Permanent,
-            ),
+impl Publish<'_> {
+    fn run(&self, console: &Console) -> Result<()> {
+        let publishing = Publishing {
+            store: &self.destination.store,
+            dist: self.dist,
+            inventory: &self.workspace.inventory,
+            source: &self
+                .dist
+                .source()
+                .with_context(|| nothing_built(self.dist))?,
+            required: self.required,
+            signer: self.signer.as_ref(),
+            base_url: &self.destination.base_url,
+            installer_template: &self.workspace.installer(),
+            manner: self.destination.manner,
+            refresh_installer: self.refresh_installer,
+            reclaim: self.reclaim,
+            ui: console.ui,
+            interrupt: console.interrupt,
         };
-        if real.starts_with("gs://") && !revision.tagged {
-            return Err(refuse(format!(
-                "a bucket takes only tagged releases, and this commit does not carry {}; tag it, or publish to a directory with --to",
-                revision.version.tag()
-            )));
-        }
-        if dry_run {
-            let location = workspace.dist().join("dry-run").into_string();
-            return Ok(Destination {
-                base_url: location.clone(),
-                location,
-                manner: Manner::Permanent,
-                instead_of: Some(real),
-            });
-        }
-        let configured = publish
-            .base_url
-            .clone()
-            .filter(|_| publish.store.as_ref() == Some(&real));
-        Ok(Destination {
-            base_url: configured.unwrap_or_else(|| real.clone()),
-            location: real,
-            manner,
-            instead_of: None,
-        })
+        let published = publishing.run()?;
+        verify_store(
+            self.workspace,
+            &self.destination.store,
+            Some(&published.version),
+            console,
+        )?;
+        self.announce(&published, console.ui)?;
+        self.destination
+            .compare_with_real_store(&published.version, console.ui);
+        Ok(())
     }
 
-    fn open(&self) -> Result<Store> {
-        if self.instead_of.is_some() {
-            // The store of a dry run starts empty, as the first publish of all.
-            match std::fs::remove_dir_all(&self.location) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error).context(self.location.clone())
-                }
-                _ => {}
-            }
+    fn announce(&self, published: &Published, ui: &Ui) -> Result<()> {
+        let Published { index, version, .. } = published;
+        let entry = index
+            .versions
+            .get(version)
+            .context("a published version is listed")?;
+        let place = self.destination.store.location();
+        let standing = if entry.promoted {
+            standing(published)
+        } else {
+            absence(entry)
+        };
+        let count = entry.platforms.len();
+        let platforms = if count == 1 { "platform" } else { "platforms" };
+        ui.say(&format!(
+            "Published {version} for {count} {platforms} to {place} ({standing})"
+        ));
+        if self.signer.is_some() {
+            let prints = sign::fingerprints(&self.workspace.inventory.publish.release_keys)?;
+            ui.say(&format!(
+                "Signed; for your README, the keys that installers accept: {}",
+                prints.join(" ")
+            ));
         }
-        Store::open(&self.location)
+        if entry.promoted {
+            ui.say("Install it with:");
+            ui.result(&format!("sh {place}/install.sh --prefix \"$HOME/.local\""));
+        }
+        Ok(())
     }
 }
 
-fn say_what_the_real_store_has(location: &str, version: &Version, ui: &Ui) {
-    let index = Store::open(location).and_then(|store| store.index());
-    match index {
-        Err(error) => ui.warn(&format!("dry run: {location} could not be read: {error:#}")),
-        Ok(index) => {
-            let latest = index
-                .latest
-                .map_or("nothing".into(), |latest| latest.to_string());
-            let listed = if index.versions.contains_key(version) {
-                "lists"
-            } else {
-                "does not list"
-            };
-            ui.say(&format!("dry run: nothing was written to {location}; it {listed} {version}, and its latest is {latest}"));
-        }
+fn standing(published: &Published) -> String {
+    match (&published.index.latest, published.moved_latest) {
+        (Some(latest), false) => format!("latest is {latest}"),
+        (Some(_), true) => "latest now".into(),
+        (None, _) => "no version is latest".into(),
     }
+}
+
+fn absence(entry: &Entry) -> String {
+    let missing: Vec<String> = entry.missing().iter().map(Platform::to_string).collect();
+    format!("not promoted: {} still missing", missing.join(", "))
+}
+
+fn nothing_built(dist: &Dist) -> String {
+    format!(
+        "nothing is built in {}; `cargo xtask dist` builds",
+        dist.directory()
+    )
 }
 
 fn open_signer(workspace: &Workspace) -> Result<Option<Signer>> {
@@ -467,65 +449,13 @@ fn verify_store(
     version: Option<&Version>,
     console: &Console,
 ) -> Result<Version> {
-    let toolchain = workspace.toolchain()?;
     let verification = Verification {
         store,
         binary: &workspace.inventory.project.binary,
         release_keys: &workspace.inventory.publish.release_keys,
-        here: workspace.this_machine(&toolchain)?.host.platform(),
+        here: workspace.host()?.platform(),
         ui: console.ui,
         interrupt: console.interrupt,
     };
     verification.run(version)
-}
-
-fn announce(
-    workspace: &Workspace,
-    store: &Store,
-    published: &Published,
-    signed: bool,
-    ui: &Ui,
-) -> Result<()> {
-    let Published {
-        index,
-        version,
-        moved_latest,
-    } = published;
-    let entry = index
-        .versions
-        .get(version)
-        .context("a published version is listed")?;
-    let count = entry.platforms.len();
-    let latest = match (entry.promoted, moved_latest, &index.latest) {
-        (false, _, _) => {
-            let missing: Vec<String> = entry
-                .missing()
-                .iter()
-                .map(|platform| platform.to_string())
-                .collect();
-            format!("not promoted: {} still missing", missing.join(", "))
-        }
-        (true, true, _) => "latest now".into(),
-        (true, false, Some(latest)) => format!("latest is {latest}"),
-        (true, false, None) => "no latest".into(),
-    };
-    ui.say(&format!(
-        "Published {version} for {count} platforms to {} ({latest})",
-        store.location()
-    ));
-    if signed {
-        let prints = sign::fingerprints(&workspace.inventory.publish.release_keys)?;
-        ui.say(&format!(
-            "Signed; the keys that installers accept, for your README: {}",
-            prints.join(" ")
-        ));
-    }
-    if entry.promoted {
-        ui.say("Install it with:");
-        ui.result(&format!(
-            "sh {}/install.sh --prefix \"$HOME/.local\"",
-            store.location()
-        ));
-    }
-    Ok(())
 }

@@ -157,8 +157,8 @@ mod tests {
         let (_, other) = key(directory.path(), "other", "");
         let (locked, locked_public) = key(directory.path(), "locked", "secret");
         let said = |key: &str, keys: &[String]| Signer::open(key, keys).err().unwrap().to_string();
-        assert!(said("/nowhere/key", &[public.clone()]).contains("does not exist"));
-        assert!(said(&mine, &[other.clone()]).contains("none of `release_keys`"));
+        assert!(said("/nowhere/key", std::slice::from_ref(&public)).contains("does not exist"));
+        assert!(said(&mine, std::slice::from_ref(&other)).contains("none of `release_keys`"));
         assert!(said(&locked, &[locked_public]).contains("belongs in the ssh agent"));
         assert!(Signer::open(&mine, &[other, public]).is_ok());
     }

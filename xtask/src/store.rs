@@ -77,10 +77,17 @@ impl Store {
 
     /// The index; empty where nothing was published yet.
     pub fn index(&self) -> Result<Index> {
+        Ok(self.index_for_change()?.0)
+    }
+
+    /// The index, and the generation that a change of it has to name.
+    pub fn index_for_change(&self) -> Result<(Index, Generation)> {
         match self.read(&ObjectName::index())? {
-            None => Ok(Index::default()),
+            None => Ok((Index::default(), Generation::NOTHING)),
             Some(object) => {
-                Index::parse(&object.bytes).with_context(|| format!("store {}", self.location()))
+                let index = Index::parse(&object.bytes)
+                    .with_context(|| format!("store {}", self.location()))?;
+                Ok((index, object.generation))
             }
         }
     }

@@ -70,12 +70,12 @@ impl Workspace {
             .map_err(|_| refuse("no rustc in the PATH; install Rust"))
     }
 
+    pub fn host(&self) -> Result<Target> {
+        host_of(&self.toolchain()?)
+    }
+
     pub fn this_machine(&self, toolchain: &str) -> Result<ThisMachine> {
-        let host = toolchain
-            .lines()
-            .find_map(|line| line.strip_prefix("host: "))
-            .context("rustc -vV names no host")?;
-        let host = Target::parse(host)?;
+        let host = host_of(toolchain)?;
         let local = self
             .inventory
             .nodes
@@ -97,4 +97,11 @@ impl Workspace {
             .read();
         library.is_ok_and(|path| Utf8Path::new(&path).is_dir())
     }
+}
+
+fn host_of(toolchain: &str) -> Result<Target> {
+    let host = toolchain
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "));
+    Target::parse(host.context("rustc -vV names no host")?)
 }

@@ -1,0 +1,108 @@
+//! A step of a release: where it goes, whether that place may take it, and whether what is there may be replaced.
+
+use crate::publish::Manner;
+use crate::store::Store;
+use crate::ui::Ui;
+use crate::words::{refuse, Version};
+use crate::workspace::Workspace;
+use anyhow::{Context, Result};
+use std::io::ErrorKind;
+
+pub struct Destination {
+    pub store: Store,
+    /// What its readers call it.
+    pub base_url: String,
+    pub manner: Manner,
+    /// With `--dry-run`: the store that it would have gone to.
+    instead_of: Option<String>,
+}
+
+/// What the command line says of it.
+pub struct Route<'a> {
+    pub to: Option<&'a str>,
+    pub local: bool,
+    pub dry_run: bool,
+}
+
+pub const NO_STORE: &str = "no store is named; set `[publish] store` in nodes.toml, or use --to";
+
+impl Destination {
+    pub fn choose(
+        workspace: &Workspace,
+        version: &Version,
+        tagged: bool,
+        route: &Route,
+    ) -> Result<Destination> {
+        let publish = &workspace.inventory.publish;
+        let (real, manner) = match (route.to, route.local, &publish.store) {
+            (Some(named), _, _) => (named.to_string(), Manner::Permanent),
+            (None, true, _) => (
+                workspace.dist().join("store").into_string(),
+                Manner::Development,
+            ),
+            (None, false, Some(configured)) => (configured.clone(), Manner::Permanent),
+            (None, false, None) => return Err(refuse(NO_STORE)),
+        };
+        if real.starts_with("gs://") && !tagged {
+            return Err(refuse(format!(
+                "a bucket takes only tagged releases, and this commit does not carry {}; tag it, or publish to a directory with --to",
+                version.tag()
+            )));
+        }
+        if route.dry_run {
+            return Destination::empty(workspace, real);
+        }
+        let store = Store::open(&real)?;
+        let configured = publish
+            .base_url
+            .clone()
+            .filter(|_| publish.store.as_ref() == Some(&real));
+        let base_url = configured.unwrap_or_else(|| store.location().to_string());
+        Ok(Destination {
+            store,
+            base_url,
+            manner,
+            instead_of: None,
+        })
+    }
+
+    /// The store of a dry run starts empty, as for the first publish of all.
+    fn empty(workspace: &Workspace, real: String) -> Result<Destination> {
+        let path = workspace.dist().join("dry-run");
+        match std::fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("{path} cannot be emptied"))
+            }
+            _ => {}
+        }
+        let store = Store::open(path.as_str())?;
+        Ok(Destination {
+            store,
+            base_url: path.into_string(),
+            manner: Manner::Permanent,
+            instead_of: Some(real),
+        })
+    }
+
+    /// A dry run reads the real store; one that cannot be reached is said.
+    pub fn compare_with_real_store(&self, version: &Version, ui: &Ui) {
+        let Some(real) = &self.instead_of else { return };
+        match Store::open(real).and_then(|store| store.index()) {
+            Err(error) => ui.warn(&format!("dry run: {real} could not be read: {error:#}")),
+            Ok(index) => {
+                let latest = index
+                    .latest
+                    .as_ref()
+                    .map_or("nothing".into(), Version::to_string);
+                let listed = if index.versions.contains_key(version) {
+                    "lists"
+                } else {
+                    "does not list"
+                };
+                ui.say(&format!(
+                    "dry run: nothing was written to {real}; it {listed} {version}, and its latest is {latest}"
+                ));
+            }
+        }
+    }
+}
