@@ -46,7 +46,8 @@ pub struct Publish {
 pub struct Machine {
     pub name: MachineName,
     pub host: Option<Address>,
-    pub slots: usize,
+    /// How many of its nodes build at once; without it, all of them.
+    pub slots: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -249,8 +250,8 @@ fn machines(source: &raw::Source, raw: &[raw::Machine]) -> Result<Vec<Machine>> 
             return Err(source.error(&entry.name, &thing, "is there twice; rename or remove one"));
         }
         let slots = match &entry.slots {
-            None => usize::MAX,
-            Some(slots) if (1..=64).contains(slots.as_ref()) => *slots.as_ref() as usize,
+            None => None,
+            Some(slots) if (1..=64).contains(slots.as_ref()) => Some(*slots.as_ref() as usize),
             Some(slots) => {
                 return Err(source.error(
                     slots,

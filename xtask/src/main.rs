@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 a step failed; 2 usage or configuration; 3 released without an optional node; 128 + signal.
 
 mod build;
+mod ci;
 mod destination;
 mod dist;
 mod flags;
@@ -76,7 +77,7 @@ fn run(flags: Xtask) -> Result<Ending> {
         XtaskCmd::Node(node) => match node.subcommand {
             NodeCmd::List(_) => node::list(&workspace.inventory, ui),
         },
-        XtaskCmd::Ci(_) => {}
+        XtaskCmd::Ci(flags) => ci::run(workspace, flags, console)?,
     }
     Ok(Ending::Done)
 }

@@ -1,10 +1,17 @@
 //! `cargo xtask node`: the fleet's life cycle.
 
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Transfer};
 use crate::ui::Ui;
 use serde_json::json;
 
 pub fn list(inventory: &Inventory, ui: &Ui) {
+    for machine in &inventory.machines {
+        let host = machine.host.as_ref().map(ToString::to_string);
+        ui.event(
+            "machine",
+            json!({"name": machine.name, "host": host, "slots": machine.slots}),
+        );
+    }
     let width = inventory
         .nodes
         .iter()
@@ -19,7 +26,8 @@ pub fn list(inventory: &Inventory, ui: &Ui) {
             .unwrap_or_default();
         ui.event("node", json!({
             "name": node.name, "host": node.host.to_string(), "target": node.target, "platform": node.platform(),
-            "machine": node.machine, "required": node.required, "enabled": node.enabled, "prove": node.prove,
+            "machine": node.machine, "ssh_options": node.ssh_options, "scp": node.transfer == Transfer::Scp,
+            "start": node.start, "stop": node.stop, "required": node.required, "enabled": node.enabled, "prove": node.prove,
         }));
         let state = match (node.enabled, node.required) {
             (false, _) => "disabled",

@@ -159,25 +159,50 @@ pub fn is_installed(program: &str) -> bool {
     std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
-/// Runs in the foreground, on this program's own terminal; for tools whose talk is the point, as cargo's is under `ci`.
-pub fn foreground(
-    program: &str,
-    arguments: &[&str],
-    environment: &[(&str, &str)],
-    directory: &Utf8Path,
-) -> Result<i32> {
-    let mut command = Command::new(program);
+/// A command on this program's own terminal, for tools whose talk is the point, as cargo's is under `ci`.
+pub struct Foreground<'a> {
+    pub program: &'a str,
+    pub arguments: &'a [&'a str],
+    pub environment: &'a [(&'a str, &'a str)],
+    pub directory: &'a Utf8Path,
+    pub deadline: Duration,
+    pub interrupt: &'a Interrupt,
+}
+
+/// The exit status; a signal counts as 128 + its number, as in a shell.
+pub fn foreground(wanted: &Foreground) -> Result<i32> {
+    let mut command = Command::new(wanted.program);
     command
-        .args(arguments)
-        .current_dir(directory)
+        .args(wanted.arguments)
+        .current_dir(wanted.directory)
         .stdin(Stdio::null());
-    command.envs(environment.iter().copied());
-    let status = command
-        .status()
-        .with_context(|| format!("`{program}` cannot be started"))?;
-    Ok(status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
+    command.envs(wanted.environment.iter().copied());
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("`{}` cannot be started", wanted.program))?;
+    let deadline = Instant::now() + wanted.deadline;
+    loop {
+        if let Some(status) = child
+            .try_wait()
+            .with_context(|| format!("`{}`", wanted.program))?
+        {
+            return Ok(status
+                .code()
+                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)));
+        }
+        // The terminal's Ctrl-C reaches the child too; a plain kill of this program does not.
+        if wanted.interrupt.signal().is_some() || Instant::now() > deadline {
+            let _ = child.kill();
+            let _ = child.wait();
+            wanted.interrupt.check()?;
+            bail!(
+                "`{}` did not end within {}",
+                wanted.program,
+                crate::words::show_duration(wanted.deadline)
+            );
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A shell on a node, fed with a script, then an archive, then heartbeats. It ends when this value is dropped.

@@ -1,0 +1,235 @@
+//! `cargo xtask ci`: everything that must pass before a change lands. Installs what it needs, or names it; skips nothing.
+
+mod packages;
+mod smoke;
+
+use crate::flags;
+use crate::process::{foreground, Foreground, Timed};
+use crate::release::Console;
+use crate::words::{nearest, refuse, show_duration};
+use crate::workspace::Workspace;
+use anyhow::{bail, Result};
+use std::time::{Duration, Instant};
+
+struct Step {
+    name: &'static str,
+    does: &'static str,
+    run: fn(&Check) -> Result<()>,
+    /// Only when asked for by a flag of its own.
+    extra: bool,
+}
+
+const STEPS: [Step; 8] = [
+    Step {
+        name: "packages",
+        does: "install what the other steps need",
+        run: packages::install,
+        extra: false,
+    },
+    Step {
+        name: "format",
+        does: "rustfmt's defaults",
+        run: format,
+        extra: false,
+    },
+    Step {
+        name: "clippy",
+        does: "clippy with warnings denied",
+        run: clippy,
+        extra: false,
+    },
+    Step {
+        name: "shell",
+        does: "shellcheck on every shell script",
+        run: shell,
+        extra: false,
+    },
+    Step {
+        name: "docs",
+        does: "rustdoc of the library with warnings denied",
+        run: docs,
+        extra: false,
+    },
+    Step {
+        name: "smoke",
+        does: "the README's main command in a fresh clone and an empty HOME",
+        run: smoke::run,
+        extra: false,
+    },
+    Step {
+        name: "cross",
+        does: "a release of real macOS programs, cross-built",
+        run: cross,
+        extra: true,
+    },
+    // Last, so that the run ends with the test runner's own summary.
+    Step {
+        name: "test",
+        does: "every test",
+        run: test,
+        extra: false,
+    },
+];
+
+/// What a step works with.
+pub struct Check<'a> {
+    workspace: &'a Workspace,
+    console: &'a Console<'a>,
+}
+
+pub fn run(workspace: &Workspace, flags: flags::Ci, console: &Console) -> Result<()> {
+    if flags.list {
+        STEPS.iter().for_each(|step| {
+            console
+                .ui
+                .result(&format!("{:10} {}", step.name, step.does))
+        });
+        return Ok(());
+    }
+    let check = Check { workspace, console };
+    for step in chosen(&flags)? {
+        let started = Instant::now();
+        console.ui.say(&format!("==> {}: {}", step.name, step.does));
+        (step.run)(&check)?;
+        console.ui.say(&format!(
+            "==> {} passed in {}",
+            step.name,
+            show_duration(started.elapsed())
+        ));
+    }
+    Ok(())
+}
+
+fn chosen(flags: &flags::Ci) -> Result<Vec<&'static Step>> {
+    for name in &flags.step {
+        if !STEPS.iter().any(|step| step.name == name) {
+            let near = nearest(name, STEPS.iter().map(|step| step.name)).unwrap_or("test");
+            return Err(refuse(format!(
+                "no step `{}`; did you mean `{near}`? --list names them",
+                name.escape_debug()
+            )));
+        }
+    }
+    let wanted = |step: &&Step| match flags.step.is_empty() {
+        true => !step.extra || (step.name == "cross" && flags.cross),
+        false => flags.step.iter().any(|name| name == step.name),
+    };
+    Ok(STEPS.iter().filter(wanted).collect())
+}
+
+/// A step's longest command; far more than any of them needs.
+const DEADLINE: Duration = Duration::from_secs(20 * 60);
+
+impl Check<'_> {
+    fn cargo(&self, arguments: &[&str]) -> Result<()> {
+        self.cargo_with(arguments, &[])
+    }
+
+    fn cargo_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
+        let status = foreground(&Foreground {
+            program: "cargo",
+            arguments,
+            environment,
+            directory: &self.workspace.root,
+            deadline: DEADLINE,
+            interrupt: self.console.interrupt,
+        })?;
+        match status {
+            0 => Ok(()),
+            status => bail!("`cargo {}` ended with status {status}", arguments.join(" ")),
+        }
+    }
+}
+
+fn format(check: &Check) -> Result<()> {
+    check.cargo(&["fmt", "--all", "--check"])
+}
+
+fn clippy(check: &Check) -> Result<()> {
+    check.cargo(&[
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ])
+}
+
+fn test(check: &Check) -> Result<()> {
+    check.cargo(&["test", "--quiet", "--workspace", "--locked", "--doc"])?;
+    check.cargo(&[
+        "test",
+        "--workspace",
+        "--locked",
+        "--lib",
+        "--bins",
+        "--tests",
+    ])
+}
+
+fn docs(check: &Check) -> Result<()> {
+    let library = check.workspace.inventory.project.package.as_str();
+    check.cargo_with(
+        &[
+            "doc",
+            "--quiet",
+            "--locked",
+            "--no-deps",
+            "--package",
+            library,
+        ],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )
+}
+
+/// Every tracked file that a shell reads, found by its name or its first line.
+fn shell(check: &Check) -> Result<()> {
+    let root = &check.workspace.root;
+    let list = Timed::new("git", DEADLINE)
+        .args(["-C", root.as_str(), "ls-files"])
+        .run()?
+        .text();
+    let scripts: Vec<&str> = list
+        .lines()
+        .filter(|file| is_shell(&root.join(file)))
+        .collect();
+    let output = Timed::new("shellcheck", DEADLINE)
+        // The head that names these variables is generated.
+        .args(["--exclude=SC2154,SC1091"])
+        .args(scripts.iter().map(|file| root.join(file).into_string()))
+        .run()?;
+    if !output.status.success() {
+        bail!("shellcheck:\n{}", output.text());
+    }
+    check.console.ui.say(&format!("{} scripts", scripts.len()));
+    Ok(())
+}
+
+fn is_shell(path: &camino::Utf8Path) -> bool {
+    let Ok(bytes) = std::fs::read(path) else {
+        return false;
+    };
+    let first = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let interpreter = String::from_utf8_lossy(first);
+    let by_first_line = interpreter.starts_with("#!") && interpreter.trim_end().ends_with("sh");
+    by_first_line || path.extension() == Some("sh")
+}
+
+fn cross(check: &Check) -> Result<()> {
+    check.cargo(&[
+        "test",
+        "--package",
+        "xtask",
+        "--locked",
+        "--test",
+        "cross",
+        "--",
+        "--ignored",
+    ])
+}
