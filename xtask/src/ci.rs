@@ -197,8 +197,6 @@ fn shell(check: &Check) -> Result<()> {
         .filter(|file| is_shell(&root.join(file)))
         .collect();
     let output = Timed::new("shellcheck", DEADLINE)
-        // The head that names these variables is generated.
-        .args(["--exclude=SC2154,SC1091"])
         .args(scripts.iter().map(|file| root.join(file).into_string()))
         .run()?;
     if !output.status.success() {

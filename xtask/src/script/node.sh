@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154 # the head that names these variables is generated
 # What a node runs, local or remote: read on stdin by `sh -s` below a generated head that sets
 #   nonce project job version binary package archive_size archive_sha256 targets unproven fresh window
 # and defines set_environment, build, binary_of and prove. Marks (::NONCE:word ...) go to stderr, between the lines of the log;
