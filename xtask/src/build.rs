@@ -1,25 +1,31 @@
 //! A step of a release: every job of the plan on its host, each in a thread of its own; finished binaries are checked, named, recorded and sealed.
 
-use crate::dist::Dist;
+use crate::dist::{remove_if_there, Dist};
+use crate::gate::Gate;
 use crate::history::{self, History};
-use crate::host::{self, Answer, Host, Order};
-use crate::inventory::{Address, Inventory, Node};
+use crate::hooks::MachineHooks;
+use crate::host::{self, Answer, Arrived, Host, Order, Watch};
+use crate::inventory::{Address, Inventory, Machine, Node};
 use crate::manifest::SourceRecord;
 use crate::object_file;
-use crate::plan::{Plan, PlannedJob};
+use crate::plan::{Plan, PlannedJob, Skipped};
 use crate::process::Interrupt;
-use crate::script::{self, Framed, Job};
+use crate::schedule::{self, Weight};
+use crate::script::{self, Job};
 use crate::seal::seal_file;
 use crate::sign::Signer;
-use crate::ui::{Row, Ui};
-use crate::words::{show_duration, Artifact, Digest, Failure, FailureClass, Outcome, Stage};
+use crate::ssh::Programs;
+use crate::ui::{JobLine, Row, Ui};
+use crate::words::{
+    show_duration, Artifact, Digest, Failure, FailureClass, Outcome, SourceKind, Stage,
+};
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use serde_json::json;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub struct Build<'a> {
     pub inventory: &'a Inventory,
@@ -31,8 +37,19 @@ pub struct Build<'a> {
     pub interrupt: &'a Interrupt,
     /// `rustc -vV` of this machine: local artifacts of another toolchain are not used again.
     pub toolchain: &'a str,
-    pub fresh: bool,
+    pub programs: &'a Programs,
+    pub manner: Manner,
     pub sealing: Sealing<'a>,
+}
+
+/// How the command line wants it built.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Reuse nothing.
+    pub fresh: bool,
+    pub fail_fast: bool,
+    /// At most so many jobs at once.
+    pub jobs: usize,
 }
 
 /// Whether an artifact gets its sidecar and signature as soon as it is there.
@@ -42,38 +59,63 @@ pub enum Sealing<'a> {
     AtOnce(Option<&'a Signer>),
 }
 
+/// A stock sshd drops connections beyond ten that have not logged in; two are left for people.
+const HANDSHAKES: usize = 8;
+/// A guest that boots is asked again this often; more would look like an attack to a new sshd.
+const BOOT_POLL: Duration = Duration::from_secs(2);
+
+/// A job of the plan, and those of its nodes that are not built yet.
+struct PendingJob<'a> {
+    planned: &'a PlannedJob,
+    nodes: Vec<&'a Node>,
+}
+
 impl Build<'_> {
     /// One row per node, whatever became of it. An `Err` is a fault of this machine, not of a node.
     pub fn run(&self, plan: &Plan) -> Result<Vec<Row>> {
-        let results = thread::scope(|scope| {
-            let threads: Vec<_> = plan
-                .jobs
-                .iter()
-                .map(|job| scope.spawn(|| self.job(job)))
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().expect("a job does not panic"))
-                .collect::<Vec<_>>()
+        let mut rows = skipped_rows(plan);
+        let mut jobs = Vec::new();
+        for planned in &plan.jobs {
+            let (reused, missing) = self.look_for_finished(planned)?;
+            rows.extend(reused);
+            if !missing.is_empty() {
+                jobs.push(PendingJob {
+                    planned,
+                    nodes: missing,
+                });
+            }
+        }
+        let first_nodes: Vec<&Node> = jobs.iter().map(|job| job.nodes[0]).collect();
+        let machines = MachineHooks::new(self.inventory, &first_nodes, self.ui);
+        let (handshakes, given_up) = (Gate::new(HANDSHAKES), AtomicBool::new(false));
+        let watch = Watch {
+            interrupt: self.interrupt,
+            handshakes: &handshakes,
+            given_up: &given_up,
+        };
+        let weights: Vec<Weight> = first_nodes.iter().map(|node| self.weight(node)).collect();
+        let built = schedule::run_all(&weights, self.manner.jobs, |job| {
+            self.build(&jobs[job], &machines, &watch)
         });
-        let mut rows = Vec::new();
-        for result in results {
+        for result in built {
             rows.extend(result?);
         }
-        rows.extend(plan.skipped.iter().map(|skipped| Row {
-            node: skipped.node.to_string(),
-            platform: skipped.platform,
-            required: skipped.counts,
-            outcome: Outcome::Skipped(skipped.reason.clone()),
-            elapsed: Duration::ZERO,
-        }));
         Ok(rows)
     }
 
-    fn job(&self, planned: &PlannedJob) -> Result<Vec<Row>> {
+    fn weight(&self, node: &Node) -> Weight {
+        let named = |machine: &&Machine| node.machine.as_ref() == Some(&machine.name);
+        let machine = self.inventory.machines.iter().find(named);
+        Weight {
+            usual: self.history.usual(&node.name),
+            machine: machine.and_then(|machine| Some((machine.name.clone(), machine.slots?))),
+        }
+    }
+
+    /// What is built, proven and unchanged is used again, without a connection.
+    fn look_for_finished<'p>(&self, planned: &'p PlannedJob) -> Result<(Vec<Row>, Vec<&'p Node>)> {
         let started = Instant::now();
-        let mut rows = Vec::new();
-        let mut missing = Vec::new();
+        let (mut rows, mut missing) = (Vec::new(), Vec::new());
         for node in &planned.nodes {
             match self.reusable(node)? {
                 Some(artifact) => {
@@ -83,14 +125,11 @@ impl Build<'_> {
                 None => missing.push(node),
             }
         }
-        if !missing.is_empty() {
-            rows.extend(self.build(planned, missing, started)?);
-        }
-        Ok(rows)
+        Ok((rows, missing))
     }
 
     fn reusable(&self, node: &Node) -> Result<Option<Artifact>> {
-        if self.fresh {
+        if self.manner.fresh {
             return Ok(None);
         }
         let record = self.dist.artifact(node.platform())?;
@@ -123,37 +162,98 @@ impl Build<'_> {
         }
     }
 
-    fn build(&self, planned: &PlannedJob, nodes: Vec<&Node>, started: Instant) -> Result<Vec<Row>> {
-        let name = &planned.directory;
-        let job = self.job_of(nodes.clone(), name, self.fresh);
-        let order = Order {
-            host: Host::of(&planned.host)?,
-            job: &job,
-            archive: self.archive,
-            limits: &nodes[0].limits,
-            rust_version: self.source.rust_version.as_deref(),
-            logs: nodes.iter().map(|node| self.dist.log(&node.name)).collect(),
-            raw_log: self.dist.partial(&format!("{name}.log")),
-            stream: self.dist.partial(&format!("{name}.stream")),
+    fn build(
+        &self,
+        pending: &PendingJob,
+        machines: &MachineHooks,
+        watch: &Watch,
+    ) -> Result<Vec<Row>> {
+        let started = Instant::now();
+        let PendingJob { planned, nodes } = pending;
+        let mut line = self
+            .ui
+            .job(&planned.directory, self.history.usual(&nodes[0].name));
+        let host = Host::of(nodes[0], self.programs);
+        let (hook, start) = machines.start(nodes[0]);
+        let answer = match start {
+            Ok(()) => self.attempts(pending, &host, hook.ready_by, &mut line, watch)?,
+            Err(error) => Answer::failed(Stage::Connect, FailureClass::Start, format!("{error:#}")),
         };
-        let mut line = self.ui.job(name, self.history.usual(&nodes[0].name));
-        let answer = host::run(&order, &mut line, self.interrupt)?;
-        line.done(&format!("done in {}", show_duration(started.elapsed())));
+        drop(hook);
+        line.done();
         let mut rows = Vec::new();
         for node in nodes {
-            let outcome = match self.collect(node, &answer, &order.stream, started.elapsed())? {
+            let outcome = match self.collect(node, &answer, started.elapsed())? {
                 Ok(artifact) => Outcome::Built(artifact),
                 Err(failure) => {
-                    self.report_failure(node, &failure, &answer)?;
+                    self.report_failure(node, &failure, &answer, &host)?;
                     Outcome::Failed(failure)
                 }
             };
+            if self.manner.fail_fast && node.required && outcome.artifact().is_none() {
+                watch.given_up.store(true, Ordering::Relaxed);
+            }
             let row = self.row(node, outcome, started.elapsed());
             self.record(node, &row, &answer)?;
             rows.push(row);
         }
-        crate::dist::remove_if_there(&order.stream)?;
+        for arrived in &answer.binaries {
+            remove_if_there(&arrived.path)?;
+        }
         Ok(rows)
+    }
+
+    /// The connection is tried again, a build that was cut off too; a failing build, a refused key or a changed host key is not.
+    fn attempts(
+        &self,
+        pending: &PendingJob,
+        host: &Host,
+        ready_by: Option<Instant>,
+        line: &mut JobLine,
+        watch: &Watch,
+    ) -> Result<Answer> {
+        let nodes = &pending.nodes;
+        let name = &pending.planned.directory;
+        let job = self.job_of(nodes.clone(), name, self.manner.fresh);
+        let order = Order {
+            host,
+            job: &job,
+            archive: self.archive,
+            archive_path: self.dist.path(&self.source.file),
+            limits: &nodes[0].limits,
+            rust_version: self.source.rust_version.as_deref(),
+            machine: box_of(nodes[0]),
+            logs: nodes.iter().map(|node| self.dist.log(&node.name)).collect(),
+            raw_log: self.dist.partial(&format!("{name}.log")),
+            stream: self.dist.partial(&format!("{name}.stream")),
+        };
+        let mut attempt = 0;
+        loop {
+            let answer = host::run(&order, line, watch)?;
+            let Some(failure) = answer
+                .failure
+                .as_ref()
+                .filter(|failure| failure.class.is_transport())
+            else {
+                return Ok(answer);
+            };
+            let booting = failure.class != FailureClass::Lost
+                && ready_by.is_some_and(|until| Instant::now() < until);
+            if !booting && attempt >= order.limits.retries {
+                return Ok(answer);
+            }
+            attempt += u32::from(!booting);
+            let delay = if booting { BOOT_POLL } else { backoff(attempt) };
+            line.note(&format!(
+                "{} ({}); tries again in {}",
+                failure.message,
+                failure.class,
+                show_duration(delay)
+            ));
+            if self.interrupt.pause(delay).is_err() || watch.given_up.load(Ordering::Relaxed) {
+                return Ok(answer);
+            }
+        }
     }
 
     /// The binary out of the stream, checked, named and recorded; a node's failure is data.
@@ -161,7 +261,6 @@ impl Build<'_> {
         &self,
         node: &Node,
         answer: &Answer,
-        stream: &Utf8Path,
         elapsed: Duration,
     ) -> Result<Result<Artifact, Failure>> {
         if let Some(failure) = answer
@@ -188,7 +287,7 @@ impl Build<'_> {
                 "the binary did not arrive whole; the same command tries again".into(),
             );
         };
-        let bytes = cut_out(stream, frame)?;
+        let bytes = cut_out(frame)?;
         if Digest::of(&bytes) != frame.sha256 {
             return lost(
                 FailureClass::Transfer,
@@ -224,6 +323,11 @@ impl Build<'_> {
             needed: linked.needed,
             symbol_versions: linked.symbol_versions,
             proven: node.prove,
+            source: if node.build_command.is_some() {
+                SourceKind::Own
+            } else {
+                SourceKind::Archive
+            },
             facts: answer.probe.facts.clone(),
             seconds: elapsed.as_secs_f64(),
         };
@@ -269,7 +373,13 @@ impl Build<'_> {
     }
 
     /// The last lines, where the log is, and how to look for oneself.
-    fn report_failure(&self, node: &Node, failure: &Failure, answer: &Answer) -> Result<()> {
+    fn report_failure(
+        &self,
+        node: &Node,
+        failure: &Failure,
+        answer: &Answer,
+        host: &Host,
+    ) -> Result<()> {
         let log = self.dist.log(&node.name);
         let text = fs::read(&log)
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -285,7 +395,10 @@ impl Build<'_> {
         }
         report += &format!("    the whole log: {log}");
         if !answer.probe.work.is_empty() {
-            report += &format!("\n    to look for yourself: cd {}", answer.probe.work);
+            report += &format!(
+                "\n    to look for yourself: {}",
+                host.visit(&answer.probe.work)
+            );
         }
         self.ui.warn(&report);
         Ok(())
@@ -304,13 +417,51 @@ impl Build<'_> {
     }
 }
 
-fn cut_out(stream: &Utf8Path, frame: &Framed) -> Result<Vec<u8>> {
-    let mut file = File::open(stream).with_context(|| format!("reading {stream}"))?;
-    file.seek(SeekFrom::Start(frame.offset))?;
+fn skipped_rows(plan: &Plan) -> Vec<Row> {
+    let row = |skipped: &Skipped| Row {
+        node: skipped.node.to_string(),
+        platform: skipped.platform,
+        required: skipped.counts,
+        outcome: Outcome::Skipped(skipped.reason.clone()),
+        elapsed: Duration::ZERO,
+    };
+    plan.skipped.iter().map(row).collect()
+}
+
+/// The box whose sshd a node's connection meets: its machine, or its own name.
+fn box_of(node: &Node) -> String {
+    match &node.machine {
+        Some(machine) => machine.to_string(),
+        None => node
+            .host
+            .to_string()
+            .rsplit('@')
+            .next()
+            .unwrap_or_default()
+            .to_string(),
+    }
+}
+
+/// Doubling, with jitter, so that nodes which were dropped together do not come back together.
+fn backoff(attempt: u32) -> Duration {
+    let jitter = 500
+        + u64::from(
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |now| now.subsec_nanos())
+                % 1000,
+        );
+    Duration::from_millis(jitter * (1 << attempt.min(5)))
+}
+
+fn cut_out(arrived: &Arrived) -> Result<Vec<u8>> {
+    let path = &arrived.path;
+    let mut file = File::open(path).with_context(|| format!("reading {path}"))?;
+    file.seek(SeekFrom::Start(arrived.offset))?;
     let mut bytes = Vec::new();
-    file.take(frame.size)
+    file.take(arrived.size)
         .read_to_end(&mut bytes)
-        .with_context(|| format!("reading {stream}"))?;
+        .with_context(|| format!("reading {path}"))?;
     Ok(bytes)
 }
 

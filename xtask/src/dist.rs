@@ -243,7 +243,7 @@ pub fn sync_directory(directory: &Utf8Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::{Facts, Target};
+    use crate::words::{Facts, SourceKind, Target};
 
     struct Room {
         _directory: xshell::TempDir,
@@ -298,6 +298,8 @@ mod tests {
             needed: vec![],
             symbol_versions: vec![],
             proven: true,
+
+            source: SourceKind::Archive,
             facts: Facts::default(),
             seconds: 1.0,
         };

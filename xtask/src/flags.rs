@@ -28,6 +28,10 @@ xflags::xflags! {
             optional --local
             /// Reuse nothing: build everything from an empty target directory.
             optional --fresh
+            /// At most so many jobs at once.
+            optional --jobs count: usize
+            /// End the others when a required node fails.
+            optional --fail-fast
             /// Build uncommitted changes of the package too; never for a bucket.
             optional --allow-dirty
             /// Join the two macOS binaries into macos-universal with lipo.
@@ -72,6 +76,10 @@ xflags::xflags! {
             optional --dry-run
             /// Reuse nothing: build everything from an empty target directory.
             optional --fresh
+            /// At most so many jobs at once.
+            optional --jobs count: usize
+            /// End the others when a required node fails.
+            optional --fail-fast
             /// Build uncommitted changes of the package too; never for a bucket.
             optional --allow-dirty
             /// Join the two macOS binaries into macos-universal with lipo.
@@ -174,6 +182,16 @@ pub fn version(text: &Option<String>) -> Result<Option<Version>> {
     text.as_deref()
         .map(|text| Version::parse(text).map_err(|error| refuse(error.to_string())))
         .transpose()
+}
+
+/// `--jobs`; without it every job runs at once.
+pub fn jobs(count: Option<usize>) -> Result<usize> {
+    match count {
+        Some(0) => Err(refuse(
+            "--jobs 0 would build nothing; leave it out to build everywhere at once",
+        )),
+        count => Ok(count.unwrap_or(usize::MAX)),
+    }
 }
 
 pub fn platforms(texts: &[String]) -> Result<Vec<Platform>> {

@@ -1,48 +1,72 @@
 //! One job on its host: starts the session, follows its marks, watches its clocks, writes its log. What comes back is data, also when it failed.
 
-use crate::inventory::{Address, Limits};
+mod log;
+
+use crate::gate::{Gate, Permit};
+use crate::inventory::{Address, Limits, Node, Transfer};
 use crate::probe::Probe;
-use crate::process::{Interrupt, Session};
-use crate::script::{find_binaries, Framed, Job, Mark, Marks};
+use crate::process::{Ended, Interrupt, Session, Timed};
+use crate::script::{find_binaries, Job, Mark, Marks, RemoteFile};
+use crate::ssh::{self, Programs, Remote};
 use crate::ui::JobLine;
-use crate::words::{refuse, show_duration, Digest, Failure, FailureClass, Stage, Target};
-use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
+use crate::words::{show_duration, Digest, Failure, FailureClass, Stage, Target};
+use anyhow::{bail, Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use log::Log;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufReader, Read, Write};
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Where a job is run. Remote nodes join here.
+/// Where a job is run.
 pub enum Host {
     Local,
+    Ssh(Remote),
 }
 
 impl Host {
-    pub fn of(address: &Address) -> Result<Host> {
-        match address {
-            Address::Local => Ok(Host::Local),
-            Address::Ssh(destination) => Err(refuse(format!(
-                "nodes on other machines ({destination}) are planned, but this version builds on this machine only; add --local, or choose local nodes with --node"
-            ))),
+    pub fn of(node: &Node, programs: &Programs) -> Host {
+        match &node.host {
+            Address::Local => Host::Local,
+            Address::Ssh(destination) => Host::Ssh(Remote::new(destination, node, programs)),
         }
     }
 
     fn command(&self) -> Vec<String> {
         match self {
             Host::Local => vec!["sh".into(), "-s".into()],
+            Host::Ssh(remote) => remote.session(),
+        }
+    }
+
+    /// How a person looks for themselves after a failure.
+    pub fn visit(&self, directory: &str) -> String {
+        match self {
+            Host::Local => format!("cd {directory}"),
+            Host::Ssh(remote) => remote.visit(directory),
+        }
+    }
+
+    fn scp(&self) -> Option<&Remote> {
+        match self {
+            Host::Ssh(remote) if remote.transfer == Transfer::Scp => Some(remote),
+            _ => None,
         }
     }
 }
 
 /// What a session needs besides its job.
 pub struct Order<'a> {
-    pub host: Host,
+    pub host: &'a Host,
     pub job: &'a Job<'a>,
     pub archive: &'a [u8],
+    pub archive_path: Utf8PathBuf,
     pub limits: &'a Limits,
     pub rust_version: Option<&'a str>,
+    /// The box behind whose sshd this node is, for the gate.
+    pub machine: String,
     /// The same log under the name of each of the job's nodes.
     pub logs: Vec<Utf8PathBuf>,
     /// Where the session's raw output goes while it runs.
@@ -50,11 +74,20 @@ pub struct Order<'a> {
     pub stream: Utf8PathBuf,
 }
 
+/// What can end a job from outside, and what it shares with the others.
+pub struct Watch<'a> {
+    pub interrupt: &'a Interrupt,
+    /// At most so many handshakes at once per machine.
+    pub handshakes: &'a Gate,
+    /// Set by the first required failure under `--fail-fast`.
+    pub given_up: &'a AtomicBool,
+}
+
 /// What became of the session.
 #[derive(Default)]
 pub struct Answer {
     pub probe: Probe,
-    pub binaries: Vec<Framed>,
+    pub binaries: Vec<Arrived>,
     /// Targets that failed alone.
     pub lost: BTreeMap<Target, Failure>,
     /// Why the job as a whole failed.
@@ -62,48 +95,84 @@ pub struct Answer {
     pub stages: BTreeMap<Stage, f64>,
 }
 
+impl Answer {
+    /// For a job that never got as far as a session.
+    pub fn failed(stage: Stage, class: FailureClass, message: String) -> Answer {
+        Answer {
+            failure: Some(Failure {
+                stage,
+                class,
+                message,
+            }),
+            ..Answer::default()
+        }
+    }
+}
+
+/// A binary that came back: a part of a file of ours, and what the node says of it.
+pub struct Arrived {
+    pub target: Target,
+    pub path: Utf8PathBuf,
+    pub offset: u64,
+    pub size: u64,
+    pub sha256: Digest,
+}
+
 /// How often the log and the clocks are looked at.
 const TICK: Duration = Duration::from_millis(25);
 /// After its stdin closes a node has this long to end what it started.
 const GRACE: Duration = Duration::from_secs(5);
 
-pub fn run(order: &Order, line: &mut JobLine, interrupt: &Interrupt) -> Result<Answer> {
+pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
     let nonce = new_nonce()?;
-    let mut log = Log::create(order)?;
+    let mut log = Log::create(&order.raw_log, &order.logs)?;
     let stdout = File::create(&order.stream)
         .with_context(|| format!("{} cannot be written", order.stream))?;
-    let mut conversation = Conversation::new(order, &nonce);
     line.stage(Stage::Connect);
+    let permit = match order.host {
+        Host::Local => None,
+        Host::Ssh(_) => Some(watch.handshakes.enter(&order.machine, watch.interrupt)?),
+    };
+    let mut conversation = Conversation::new(order, &nonce, permit);
+    // For scp, one line says that the archive has been copied.
+    let archive = if order.host.scp().is_some() {
+        b"\n".to_vec()
+    } else {
+        order.archive.to_vec()
+    };
     let script = order.job.script(&nonce);
     let mut session = Session::start(
         &order.host.command(),
         script,
-        order.archive.to_vec(),
+        archive,
         stdout,
         log.writer()?,
     )?;
-    let status = loop {
+    let ended = loop {
         // Asked before the log is read, so that its last lines are not missed.
         let ended = session.try_wait()?;
         for text in log.new_lines()? {
             conversation.hear(&text, &session, line);
         }
-        conversation.check_clocks(&log, interrupt);
+        conversation.check_clocks(&log, watch);
+        line.tick();
         if ended.is_some() || conversation.answer.failure.is_some() {
             break ended;
         }
         thread::sleep(TICK);
     };
     session.end(GRACE);
-    for text in log.new_lines()? {
-        conversation.hear(&text, &session, line);
+    loop {
+        let lines = log.new_lines()?;
+        if lines.is_empty() {
+            break;
+        }
+        lines
+            .iter()
+            .for_each(|text| conversation.hear(text, &session, line));
     }
     log.finish()?;
-    let mut answer = conversation.conclude(status);
-    let mut stream = BufReader::new(File::open(&order.stream)?);
-    answer.binaries =
-        find_binaries(&nonce, &mut stream).with_context(|| format!("reading {}", order.stream))?;
-    Ok(answer)
+    conversation.conclude(ended, &nonce)
 }
 
 fn new_nonce() -> Result<String> {
@@ -121,12 +190,19 @@ struct Conversation<'a> {
     stage: Stage,
     started: Instant,
     stage_started: Instant,
+    /// Held until the node's first mark.
+    permit: Option<Permit<'a>>,
+    answered: bool,
+    /// The newest lines that are not marks: ssh's own complaint is among them.
+    last_lines: Vec<String>,
+    /// Proven binaries that wait on the node for scp.
+    files: Vec<RemoteFile>,
     /// The script's last word.
     end: Option<i32>,
 }
 
 impl<'a> Conversation<'a> {
-    fn new(order: &'a Order<'a>, nonce: &str) -> Conversation<'a> {
+    fn new(order: &'a Order<'a>, nonce: &str, permit: Option<Permit<'a>>) -> Conversation<'a> {
         let now = Instant::now();
         Conversation {
             order,
@@ -135,44 +211,86 @@ impl<'a> Conversation<'a> {
             stage: Stage::Connect,
             started: now,
             stage_started: now,
+            permit,
+            answered: false,
+            last_lines: Vec::new(),
+            files: Vec::new(),
             end: None,
         }
     }
 
     fn hear(&mut self, text: &str, session: &Session, line: &mut JobLine) {
-        match self.marks.read(text) {
-            None => line.output(text),
-            Some(Mark::Fact { name, value }) => self.answer.probe.take(&name, &value),
-            Some(Mark::Ready(_)) => self.judge(session),
-            Some(Mark::Stage(stage)) => {
+        let Some(mark) = self.marks.read(text) else {
+            return self.hear_output(text, line);
+        };
+        self.answered = true;
+        self.permit = None;
+        match mark {
+            Mark::Fact { name, value } => {
+                let now = jiff::Timestamp::now().as_second();
+                self.answer.probe.take(&name, &value, now);
+            }
+            Mark::Ready(path) => self.judge(&path, session, line),
+            Mark::Stage(stage) => {
                 self.enter(stage);
                 line.stage(stage);
             }
-            Some(Mark::Waiting(why)) => line.note(&format!("waits: {why}")),
-            Some(Mark::TargetLost {
+            Mark::Waiting(why) => line.note(&format!("waits: {why}")),
+            Mark::TargetLost {
                 target,
                 class,
                 message,
-            }) => {
+            } => {
                 let failure = self.failure(class, message);
                 self.answer.lost.insert(target, failure);
             }
-            Some(Mark::JobLost { class, message }) => self.fail(class, message),
-            Some(Mark::End(status)) => self.end = Some(status),
+            Mark::JobLost { class, message } => self.fail(class, message),
+            Mark::File(file) => self.files.push(file),
+            Mark::End(status) => self.end = Some(status),
         }
     }
 
+    fn hear_output(&mut self, text: &str, line: &mut JobLine) {
+        line.output(text);
+        if self.last_lines.len() == 8 {
+            self.last_lines.remove(0);
+        }
+        self.last_lines.push(text.to_string());
+    }
+
     /// The node has said what it is and waits for the source: it gets it only if it will do.
-    fn judge(&mut self, session: &Session) {
+    fn judge(&mut self, path: &str, session: &Session, line: &JobLine) {
+        if let Some(skew) = self.answer.probe.clock_skew() {
+            line.note(&format!(
+                "its clock is {} off; nothing here depends on it, but TLS and make do",
+                show_duration(skew)
+            ));
+        }
         match self
             .answer
             .probe
             .obstacle(&self.order.job.nodes, self.order.rust_version)
         {
-            None => session.send_archive(),
             Some(why) => {
                 self.enter(Stage::Connect);
                 self.fail(FailureClass::Probe, why);
+            }
+            None => match self.copy_archive(path) {
+                Ok(()) => session.send_archive(),
+                Err(error) => self.fail(FailureClass::Transfer, format!("{error:#}")),
+            },
+        }
+    }
+
+    fn copy_archive(&self, path: &str) -> Result<()> {
+        match self.order.host.scp() {
+            None => Ok(()),
+            Some(remote) => {
+                check_remote_path(path)?;
+                run_scp(
+                    remote.send(self.order.archive_path.as_std_path(), path),
+                    self.order.limits,
+                )
             }
         }
     }
@@ -197,16 +315,21 @@ impl<'a> Conversation<'a> {
         self.answer.failure.get_or_insert(failure);
     }
 
-    fn check_clocks(&mut self, log: &Log, interrupt: &Interrupt) {
+    fn check_clocks(&mut self, log: &Log, watch: &Watch) {
         let limits = self.order.limits;
-        if interrupt.signal().is_some() {
+        // ssh itself ends an attempt to connect; the rest is for the login and its rc files.
+        let answer_limit = limits.connect_timeout * 3;
+        if watch.interrupt.signal().is_some() {
             self.fail(FailureClass::Interrupted, "stopped by the user".into());
-        } else if self.stage == Stage::Connect
-            && self.stage_started.elapsed() > limits.connect_timeout
-        {
+        } else if watch.given_up.load(Ordering::Relaxed) {
             self.fail(
-                FailureClass::Timeout,
-                late("no answer", limits.connect_timeout, "connect_timeout"),
+                FailureClass::Interrupted,
+                "stopped, since a required node failed and --fail-fast is given".into(),
+            );
+        } else if !self.answered && self.started.elapsed() > answer_limit {
+            self.fail(
+                FailureClass::Unreachable,
+                late("no answer", answer_limit, "connect_timeout"),
             );
         } else if self.stage == Stage::Prove && self.stage_started.elapsed() > limits.prove_timeout
         {
@@ -218,7 +341,7 @@ impl<'a> Conversation<'a> {
                     "prove_timeout",
                 ),
             );
-        } else if log.last_growth.elapsed() > limits.silence_timeout {
+        } else if log.silence() > limits.silence_timeout {
             self.fail(
                 FailureClass::Silent,
                 late(
@@ -236,18 +359,99 @@ impl<'a> Conversation<'a> {
     }
 
     /// Success is exit 0 and the script's own last word; either alone proves nothing.
-    fn conclude(mut self, status: Option<i32>) -> Answer {
-        self.enter(Stage::Collect);
-        match (status, self.end) {
-            (Some(0), Some(0)) => {}
-            (Some(status), _) => self.fail(
-                FailureClass::Build,
-                format!("the session ended with status {status} before it was done"),
-            ),
+    fn conclude(mut self, ended: Option<Ended>, nonce: &str) -> Result<Answer> {
+        match (ended, self.end) {
+            (Some(Ended::Status(0)), Some(0)) => self.take_binaries(nonce)?,
+            (Some(ended), end) => self.explain(ended, end),
             (None, _) => {}
         }
-        self.answer
+        self.enter(Stage::Collect);
+        Ok(self.answer)
     }
+
+    fn explain(&mut self, ended: Ended, end: Option<i32>) {
+        let early = format!("the session ended with {ended} before it was done");
+        let by_link = end.is_none() && matches!(ended, Ended::Status(255) | Ended::Signal(_));
+        match self.order.host {
+            Host::Ssh(remote) if by_link || !self.answered => {
+                let complaint = self.last_lines.join("\n");
+                let class = ssh::classify(&complaint, self.answered);
+                let said = self
+                    .last_lines
+                    .iter()
+                    .rev()
+                    .find(|line| !line.is_empty())
+                    .unwrap_or(&early);
+                let message = format!("{said}; {}", ssh::remedy(class, &remote.destination));
+                self.fail(class, message);
+            }
+            _ => self.fail(FailureClass::Build, early),
+        }
+    }
+
+    fn take_binaries(&mut self, nonce: &str) -> Result<()> {
+        let stream = &self.order.stream;
+        let mut reader =
+            BufReader::new(File::open(stream).with_context(|| format!("reading {stream}"))?);
+        let framed =
+            find_binaries(nonce, &mut reader).with_context(|| format!("reading {stream}"))?;
+        self.answer.binaries = framed
+            .into_iter()
+            .map(|frame| Arrived {
+                target: frame.target,
+                path: stream.clone(),
+                offset: frame.offset,
+                size: frame.size,
+                sha256: frame.sha256,
+            })
+            .collect();
+        if let Some(remote) = self.order.host.scp() {
+            for file in std::mem::take(&mut self.files) {
+                match fetch(remote, &file, stream, self.order.limits) {
+                    Ok(arrived) => self.answer.binaries.push(arrived),
+                    Err(error) => self.fail(FailureClass::Transfer, format!("{error:#}")),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn fetch(
+    remote: &Remote,
+    file: &RemoteFile,
+    stream: &Utf8Path,
+    limits: &Limits,
+) -> Result<Arrived> {
+    check_remote_path(&file.path)?;
+    let path = Utf8PathBuf::from(format!("{stream}.{}", file.target));
+    run_scp(remote.fetch(&file.path, path.as_std_path()), limits)?;
+    Ok(Arrived {
+        target: file.target.clone(),
+        path,
+        offset: 0,
+        size: file.size,
+        sha256: file.sha256.clone(),
+    })
+}
+
+/// An old scp lets the node's shell read the path.
+fn check_remote_path(path: &str) -> Result<()> {
+    let safe = |b: u8| b.is_ascii_alphanumeric() || b"/._-".contains(&b);
+    if path.is_empty() || !path.bytes().all(safe) {
+        bail!("the node's work directory `{}` has a name that scp cannot carry; name another there with XTASK_CACHE", path.escape_debug());
+    }
+    Ok(())
+}
+
+fn run_scp(command: Vec<String>, limits: &Limits) -> Result<()> {
+    let output = Timed::new(&command[0], limits.silence_timeout)
+        .args(&command[1..])
+        .run()?;
+    if !output.status.success() {
+        bail!("{}: {}", command[0], output.complaint());
+    }
+    Ok(())
 }
 
 fn late(what: &str, limit: Duration, key: &str) -> String {
@@ -255,79 +459,4 @@ fn late(what: &str, limit: Duration, key: &str) -> String {
         "{what} within {}; `{key}` in nodes.toml sets that limit",
         show_duration(limit)
     )
-}
-
-/// The session writes its raw output to one file; each line of it gets a time and goes into the log.
-struct Log {
-    raw_path: Utf8PathBuf,
-    raw: File,
-    log: File,
-    /// The beginning of a line that is not whole yet.
-    rest: Vec<u8>,
-    last_growth: Instant,
-}
-
-impl Log {
-    fn create(order: &Order) -> Result<Log> {
-        let first = &order.logs[0];
-        for path in &order.logs {
-            crate::dist::remove_if_there(path)?;
-        }
-        let log = File::create(first).with_context(|| format!("{first} cannot be written"))?;
-        for path in &order.logs[1..] {
-            fs::hard_link(first, path).with_context(|| format!("{path} cannot be written"))?;
-        }
-        let raw_path = order.raw_log.clone();
-        File::create(&raw_path).with_context(|| format!("{raw_path} cannot be written"))?;
-        let raw = File::open(&raw_path)?;
-        Ok(Log {
-            raw_path,
-            raw,
-            log,
-            rest: Vec::new(),
-            last_growth: Instant::now(),
-        })
-    }
-
-    fn writer(&self) -> Result<File> {
-        Ok(File::options().append(true).open(&self.raw_path)?)
-    }
-
-    fn new_lines(&mut self) -> Result<Vec<String>> {
-        let mut buffer = [0; 64 * 1024];
-        let mut lines = Vec::new();
-        loop {
-            let read = self
-                .raw
-                .read(&mut buffer)
-                .with_context(|| format!("reading {}", self.raw_path))?;
-            if read == 0 {
-                break;
-            }
-            self.last_growth = Instant::now();
-            for piece in buffer[..read].split_inclusive(|byte| *byte == b'\n') {
-                self.rest.extend_from_slice(piece);
-                if piece.ends_with(b"\n") {
-                    lines.push(self.take_line()?);
-                }
-            }
-        }
-        Ok(lines)
-    }
-
-    fn take_line(&mut self) -> Result<String> {
-        let text = String::from_utf8_lossy(&self.rest).trim_end().to_string();
-        self.rest.clear();
-        let now = jiff::Timestamp::now().strftime("%FT%TZ");
-        writeln!(self.log, "{now} {text}").context("the log cannot be written")?;
-        Ok(text)
-    }
-
-    fn finish(mut self) -> Result<()> {
-        if !self.rest.is_empty() {
-            self.take_line()?;
-        }
-        self.log.sync_all().context("the log cannot be written")?;
-        crate::dist::remove_if_there(&self.raw_path)
-    }
 }

@@ -48,6 +48,16 @@ pub struct Machine {
     pub host: Option<Address>,
     /// How many of its nodes build at once; without it, all of them.
     pub slots: Option<usize>,
+    pub hooks: Hooks,
+}
+
+/// Commands of the owner's that bring a guest or a box up for a release, and down after it.
+#[derive(Clone, Debug, Default)]
+pub struct Hooks {
+    pub start: Option<Vec<String>>,
+    pub stop: Option<Vec<String>>,
+    /// How long after `start` the first connection may take.
+    pub ready_timeout: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +92,7 @@ pub struct Node {
     pub max_glibc: Option<String>,
     pub ssh_options: Vec<String>,
     pub transfer: Transfer,
-    pub start: Option<Vec<String>>,
-    pub stop: Option<Vec<String>>,
+    pub hooks: Hooks,
     pub limits: Limits,
 }
 
@@ -107,7 +116,6 @@ pub struct Limits {
     pub build_timeout: Duration,
     pub silence_timeout: Duration,
     pub prove_timeout: Duration,
-    pub ready_timeout: Duration,
     pub retries: u32,
 }
 
@@ -118,7 +126,6 @@ impl Default for Limits {
             build_timeout: Duration::from_secs(2 * 3600),
             silence_timeout: Duration::from_secs(30 * 60),
             prove_timeout: Duration::from_secs(5 * 60),
-            ready_timeout: Duration::from_secs(5 * 60),
             retries: 2,
         }
     }
@@ -216,7 +223,6 @@ fn limits(source: &raw::Source, raw: raw::Limits, defaults: &Limits) -> Result<L
         build_timeout: read(raw.build_timeout, defaults.build_timeout)?,
         silence_timeout: read(raw.silence_timeout, defaults.silence_timeout)?,
         prove_timeout: read(raw.prove_timeout, defaults.prove_timeout)?,
-        ready_timeout: read(raw.ready_timeout, defaults.ready_timeout)?,
         retries: raw.retries.unwrap_or(defaults.retries),
     })
 }
@@ -261,7 +267,19 @@ fn machines(source: &raw::Source, raw: &[raw::Machine]) -> Result<Vec<Machine>> 
             }
         };
         let host = source.check_some(&thing, &entry.host, address)?;
-        machines.push(Machine { name, host, slots });
+        let hooks = hooks(
+            source,
+            &thing,
+            &entry.start,
+            &entry.stop,
+            &entry.ready_timeout,
+        )?;
+        machines.push(Machine {
+            name,
+            host,
+            slots,
+            hooks,
+        });
     }
     Ok(machines)
 }
@@ -299,8 +317,7 @@ fn node(
         transfer: source
             .check_some(thing, &raw.transfer, transfer)?
             .unwrap_or(Transfer::Session),
-        start: hook(source, thing, &raw.start)?,
-        stop: hook(source, thing, &raw.stop)?,
+        hooks: hooks(source, thing, &raw.start, &raw.stop, &raw.ready_timeout)?,
         limits: limits(source, raw.limits(), defaults)?,
         name,
         machine,
@@ -333,6 +350,23 @@ fn check_against_earlier(
             ),
         )),
     }
+}
+
+const READY_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+fn hooks(
+    source: &raw::Source,
+    thing: &str,
+    start: &Option<Located<Vec<String>>>,
+    stop: &Option<Located<Vec<String>>>,
+    ready_timeout: &Option<Located<String>>,
+) -> Result<Hooks> {
+    let ready_timeout = source.check_some(thing, ready_timeout, parse_duration)?;
+    Ok(Hooks {
+        start: hook(source, thing, start)?,
+        stop: hook(source, thing, stop)?,
+        ready_timeout: ready_timeout.unwrap_or(READY_TIMEOUT),
+    })
 }
 
 fn hook(

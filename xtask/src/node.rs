@@ -27,7 +27,7 @@ pub fn list(inventory: &Inventory, ui: &Ui) {
         ui.event("node", json!({
             "name": node.name, "host": node.host.to_string(), "target": node.target, "platform": node.platform(),
             "machine": node.machine, "ssh_options": node.ssh_options, "scp": node.transfer == Transfer::Scp,
-            "start": node.start, "stop": node.stop, "required": node.required, "enabled": node.enabled, "prove": node.prove,
+            "start": node.hooks.start, "stop": node.hooks.stop, "required": node.required, "enabled": node.enabled, "prove": node.prove,
         }));
         let state = match (node.enabled, node.required) {
             (false, _) => "disabled",

@@ -1,6 +1,6 @@
 //! What a release would do: which nodes build in which job, which are skipped and why. Facts about this machine come in as values.
 
-use crate::inventory::{Address, Inventory, Limits, Node, Transfer};
+use crate::inventory::{Address, Hooks, Inventory, Limits, Node, Transfer};
 use crate::words::{refuse, NodeName, Platform, Target};
 use anyhow::Result;
 use serde::Serialize;
@@ -176,8 +176,7 @@ fn built_in(inventory: &Inventory, selection: &Selection, here: &ThisMachine) ->
         max_glibc: None,
         ssh_options: Vec::new(),
         transfer: Transfer::Session,
-        start: None,
-        stop: None,
+        hooks: Hooks::default(),
         limits: Limits::clone(&inventory.defaults),
     })
 }

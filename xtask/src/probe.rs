@@ -3,6 +3,7 @@
 use crate::inventory::Node;
 use crate::words::{Facts, Version};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// A release build of a crate without dependencies takes a tenth of this; the rest is for the linker's and cargo's own files.
 const DISK_KIB: u64 = 200 * 1024;
@@ -14,13 +15,15 @@ pub struct Probe {
     std: BTreeSet<String>,
     disk_kib: Option<u64>,
     hash_tool: String,
-    pub clock: Option<i64>,
+    /// The node's clock minus ours, in seconds, when it was heard.
+    clock_skew: Option<i64>,
     /// The work directory on the node.
     pub work: String,
 }
 
 impl Probe {
-    pub fn take(&mut self, name: &str, value: &str) {
+    /// `now` is our own clock, in seconds since 1970.
+    pub fn take(&mut self, name: &str, value: &str, now: i64) {
         let value = value.to_string();
         match name {
             "os" => self.facts.os = value,
@@ -34,10 +37,16 @@ impl Probe {
             }
             "disk" => self.disk_kib = value.parse().ok(),
             "hash" => self.hash_tool = value,
-            "clock" => self.clock = value.parse().ok(),
+            "clock" => self.clock_skew = value.parse().ok().map(|clock: i64| clock - now),
             "work" => self.work = value,
             _ => {}
         }
+    }
+
+    /// How far its clock is off, if that is more than a minute.
+    pub fn clock_skew(&self) -> Option<Duration> {
+        let skew = Duration::from_secs(self.clock_skew?.unsigned_abs());
+        (skew > Duration::from_secs(60)).then_some(skew)
     }
 
     /// Why this node cannot do its job, with the way out.
@@ -111,7 +120,7 @@ mod tests {
             .iter()
             .filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
         for (name, value) in kept.chain(changes) {
-            probe.take(name, value);
+            probe.take(name, value, 1000);
         }
         probe.obstacle(&fleet.nodes.iter().collect::<Vec<_>>(), Some("1.63"))
     }
@@ -144,6 +153,20 @@ mod tests {
         ] {
             let said = obstacle(&[(name, value)], "").unwrap_or_default();
             assert!(said.contains(expected), "{name}={value}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_clock_an_hour_off_is_noticed_either_way() {
+        for (clock, skew) in [
+            ("4600", Some(3600)),
+            ("-2600", Some(3600)),
+            ("1030", None),
+            ("x", None),
+        ] {
+            let mut probe = Probe::default();
+            probe.take("clock", clock, 1000);
+            assert_eq!(probe.clock_skew(), skew.map(Duration::from_secs), "{clock}");
         }
     }
 

@@ -47,6 +47,22 @@ impl Interrupt {
         Ok(Interrupt(flag))
     }
 
+    /// One that no signal reaches, for tests.
+    #[cfg(test)]
+    pub fn none() -> Interrupt {
+        Interrupt(Arc::new(AtomicUsize::new(0)))
+    }
+
+    /// Waits, unless a signal comes first.
+    pub fn pause(&self, duration: Duration) -> Result<()> {
+        let deadline = Instant::now() + duration;
+        while Instant::now() < deadline {
+            self.check()?;
+            thread::sleep(Duration::from_millis(20).min(deadline - Instant::now().min(deadline)));
+        }
+        self.check()
+    }
+
     pub fn signal(&self) -> Option<i32> {
         let signal = self.0.load(Ordering::Relaxed) as i32;
         (signal != 0).then_some(signal)
@@ -205,6 +221,22 @@ pub fn foreground(wanted: &Foreground) -> Result<i32> {
     }
 }
 
+/// How our own child ended; a node's exit by a signal arrives as a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Status(i32),
+    Signal(i32),
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ended::Status(status) => write!(f, "status {status}"),
+            Ended::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
 /// A shell on a node, fed with a script, then an archive, then heartbeats. It ends when this value is dropped.
 pub struct Session {
     child: Child,
@@ -248,12 +280,11 @@ impl Session {
     }
 
     /// `None` while it runs.
-    pub fn try_wait(&mut self) -> Result<Option<i32>> {
+    pub fn try_wait(&mut self) -> Result<Option<Ended>> {
         let status = self.child.try_wait().context("waiting for a session")?;
-        Ok(status.map(|status| {
-            status
-                .code()
-                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+        Ok(status.map(|status| match status.code() {
+            Some(code) => Ended::Status(code),
+            None => Ended::Signal(status.signal().unwrap_or(0)),
         }))
     }
 

@@ -5,12 +5,11 @@
 //! read back and installed as a user would. Whatever is done already is not done again: a failed release is repaired by
 //! the same command.
 
-use crate::build::{Build, Sealing};
+use crate::build::{Build, Manner, Sealing};
 use crate::destination::{Destination, Route};
 use crate::dist::Dist;
 use crate::flags;
 use crate::history::History;
-use crate::host::Host;
 use crate::index::Entry;
 use crate::plan::{Plan, Selection};
 use crate::process::Interrupt;
@@ -66,7 +65,11 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
             platforms: flags::platforms(&flags.platform)?,
             local: flags.local,
         },
-        fresh: flags.fresh,
+        manner: Manner {
+            fresh: flags.fresh,
+            fail_fast: flags.fail_fast,
+            jobs: flags::jobs(flags.jobs)?,
+        },
         universal: flags.universal,
         sealing: Sealing::AtOnce(signer.as_ref()),
     };
@@ -106,7 +109,11 @@ pub fn dist(workspace: &Workspace, flags: flags::Dist, console: &Console) -> Res
             platforms: flags::platforms(&flags.platform)?,
             local: flags.local,
         },
-        fresh: flags.fresh,
+        manner: Manner {
+            fresh: flags.fresh,
+            fail_fast: flags.fail_fast,
+            jobs: flags::jobs(flags.jobs)?,
+        },
         universal: flags.universal,
         sealing: Sealing::Later,
     };
@@ -206,7 +213,7 @@ struct Building<'a> {
     workspace: &'a Workspace,
     commit: &'a Commit,
     selection: Selection,
-    fresh: bool,
+    manner: Manner,
     universal: bool,
     sealing: Sealing<'a>,
 }
@@ -230,9 +237,6 @@ impl Building<'_> {
             &self.selection,
             &self.workspace.this_machine(&toolchain)?,
         )?;
-        plan.jobs
-            .iter()
-            .try_for_each(|job| Host::of(&job.host).map(drop))?;
         let dist = Dist::open(
             &self.workspace.dist(),
             &revision.version,
@@ -257,7 +261,8 @@ impl Building<'_> {
             ui: console.ui,
             interrupt: console.interrupt,
             toolchain: &toolchain,
-            fresh: self.fresh,
+            programs: &self.workspace.programs(),
+            manner: self.manner,
             sealing: self.sealing,
         };
         let rows = build.run(&plan)?;

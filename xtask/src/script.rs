@@ -5,9 +5,9 @@
 
 mod marks;
 
-pub use marks::{find_binaries, Framed, Mark, Marks};
+pub use marks::{find_binaries, Mark, Marks, RemoteFile};
 
-use crate::inventory::{Address, Node, Project};
+use crate::inventory::{Address, Node, Project, Transfer};
 use crate::words::{Digest, Target, Version};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -83,6 +83,7 @@ impl Job<'_> {
             ("targets", targets.join(" ")),
             ("unproven", unproven.collect::<Vec<_>>().join(" ")),
             ("fresh", u8::from(self.fresh).to_string()),
+            ("transfer", self.transfer().to_string()),
             ("window", self.heartbeat_window.to_string()),
         ]);
         let mut head = String::new();
@@ -91,6 +92,13 @@ impl Job<'_> {
         }
         head.push_str(&self.functions());
         head
+    }
+
+    fn transfer(&self) -> &'static str {
+        match self.first().transfer {
+            Transfer::Session => "session",
+            Transfer::Scp => "scp",
+        }
     }
 
     fn functions(&self) -> String {

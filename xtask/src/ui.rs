@@ -6,7 +6,7 @@ use crate::words::{show_duration, Outcome, Platform, Stage};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{json, Value};
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Talk {
@@ -85,6 +85,8 @@ impl Ui {
             ui: self,
             name: name.to_string(),
             usual,
+            started: Instant::now(),
+            warned: false,
             stage: None,
             bar,
         }
@@ -133,6 +135,8 @@ pub struct JobLine<'a> {
     name: String,
     /// What it took the last times, for the estimate.
     usual: Option<Duration>,
+    started: Instant,
+    warned: bool,
     stage: Option<Stage>,
     bar: Option<ProgressBar>,
 }
@@ -146,6 +150,11 @@ impl JobLine<'_> {
             Some(_) => self.show(""),
             None => self.ui.say(&format!("[{}] {stage}", self.name)),
         }
+    }
+
+    /// Looked at every tick.
+    pub fn tick(&mut self) {
+        self.warn_when_late();
     }
 
     /// The last line of the build's output.
@@ -176,12 +185,31 @@ impl JobLine<'_> {
         bar.set_message(format!("{usual} {stage} {}", printable(line)));
     }
 
-    /// The job is over: its line goes, one plain line stays.
-    pub fn done(self, text: &str) {
+    /// The job is over: its live line goes, one plain line stays.
+    pub fn done(self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        self.ui.say(&format!("[{}] {text}", self.name));
+        self.ui.say(&format!(
+            "[{}] ended after {}",
+            self.name,
+            show_duration(self.started.elapsed())
+        ));
+    }
+
+    /// Said once, when a job takes three times as long as it usually does. Never a reason to end it.
+    fn warn_when_late(&mut self) {
+        let Some(usual) = self.usual.filter(|_| !self.warned) else {
+            return;
+        };
+        if self.started.elapsed() > usual * 3 {
+            self.warned = true;
+            self.ui.warn(&format!(
+                "[{}] takes three times as long as usual ({})",
+                self.name,
+                show_duration(usual)
+            ));
+        }
     }
 }
 

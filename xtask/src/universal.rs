@@ -3,7 +3,7 @@
 use crate::dist::Dist;
 use crate::object_file;
 use crate::process::Timed;
-use crate::words::{Artifact, Digest, Facts, NodeName, Platform, Version};
+use crate::words::{Artifact, Digest, Facts, NodeName, Platform, SourceKind, Version};
 use anyhow::{bail, Context, Result};
 use camino::Utf8Path;
 use std::fs;
@@ -57,6 +57,8 @@ pub fn join(dist: &Dist, version: &Version) -> Result<Artifact> {
         needed: linked.needed,
         symbol_versions: linked.symbol_versions,
         proven: first.artifact.proven && second.artifact.proven,
+
+        source: SourceKind::Archive,
         facts: second.artifact.facts,
         seconds: 0.0,
     };

@@ -2,6 +2,7 @@
 
 use crate::inventory::{Address, Inventory};
 use crate::plan::ThisMachine;
+use crate::ssh::Programs;
 use crate::words::{refuse, Target};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -59,6 +60,17 @@ impl Workspace {
 
     pub fn installer(&self) -> Utf8PathBuf {
         self.root.join("install.sh")
+    }
+
+    /// ssh and scp, or what XTASK_SSH and XTASK_SCP name in their place.
+    pub fn programs(&self) -> Programs {
+        let named = |variable: &str, default: &str| {
+            std::env::var(variable).unwrap_or_else(|_| default.into())
+        };
+        Programs {
+            ssh: named("XTASK_SSH", "ssh"),
+            scp: named("XTASK_SCP", "scp"),
+        }
     }
 
     /// `rustc -vV`: who builds here, and for which host.

@@ -50,7 +50,6 @@ pub struct Defaults {
     pub build_timeout: Option<Located<String>>,
     pub silence_timeout: Option<Located<String>>,
     pub prove_timeout: Option<Located<String>>,
-    pub ready_timeout: Option<Located<String>>,
     pub retries: Option<u32>,
 }
 
@@ -60,6 +59,9 @@ pub struct Machine {
     pub name: Located<String>,
     pub host: Option<Located<String>>,
     pub slots: Option<Located<i64>>,
+    pub start: Option<Located<Vec<String>>>,
+    pub stop: Option<Located<Vec<String>>>,
+    pub ready_timeout: Option<Located<String>>,
 }
 
 #[derive(Deserialize)]
@@ -98,7 +100,6 @@ pub struct Limits<'a> {
     pub build_timeout: &'a Option<Located<String>>,
     pub silence_timeout: &'a Option<Located<String>>,
     pub prove_timeout: &'a Option<Located<String>>,
-    pub ready_timeout: &'a Option<Located<String>>,
     pub retries: Option<u32>,
 }
 
@@ -111,7 +112,6 @@ macro_rules! limits_of {
                     build_timeout: &self.build_timeout,
                     silence_timeout: &self.silence_timeout,
                     prove_timeout: &self.prove_timeout,
-                    ready_timeout: &self.ready_timeout,
                     retries: self.retries,
                 }
             }

@@ -10,8 +10,10 @@ pub enum Mark {
         name: String,
         value: String,
     },
-    /// The node waits for this many bytes of source archive.
-    Ready(u64),
+    /// The node waits for the source archive: on its stdin, or under this path.
+    Ready(String),
+    /// A proven binary lies under this path, for scp.
+    File(RemoteFile),
     Stage(Stage),
     /// Another release holds the node's work directory.
     Waiting(String),
@@ -51,7 +53,8 @@ impl Marks {
                     value: value.into(),
                 })
             }
-            "ready" => rest.parse().ok().map(Mark::Ready),
+            "ready" => Some(Mark::Ready(split(rest).1.into())),
+            "file" => read_file(rest).map(Mark::File),
             "stage" => Stage::parse(rest).map(Mark::Stage),
             "waiting" => Some(Mark::Waiting(rest.into())),
             "target" => {
@@ -89,6 +92,26 @@ fn class_of(word: &str) -> Option<FailureClass> {
         "transfer" | "collect" => Some(FailureClass::Transfer),
         _ => None,
     }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteFile {
+    pub target: Target,
+    pub size: u64,
+    pub sha256: Digest,
+    pub path: String,
+}
+
+fn read_file(text: &str) -> Option<RemoteFile> {
+    let [target, size, sha256, path] = text.splitn(4, ' ').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    Some(RemoteFile {
+        target: Target::parse(target).ok()?,
+        size: size.parse().ok()?,
+        sha256: Digest::parse(sha256).ok()?,
+        path: path.into(),
+    })
 }
 
 /// A binary's place in the stream, and what the node says of it.
@@ -169,7 +192,10 @@ mod tests {
                     value: "".into(),
                 }),
             ),
-            ("::N:ready 123", Some(Mark::Ready(123))),
+            (
+                "::N:ready 123 /w/source.7",
+                Some(Mark::Ready("/w/source.7".into())),
+            ),
             ("::N:stage prove", Some(Mark::Stage(Stage::Prove))),
             (
                 "::N:target x86_64-unknown-netbsd proof it hangs",

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154 # the head that names these variables is generated
 # What a node runs, local or remote: read on stdin by `sh -s` below a generated head that sets
-#   nonce project job version binary package archive_size archive_sha256 targets unproven fresh window
+#   nonce project job version binary package archive_size archive_sha256 targets unproven fresh window transfer
 # and defines set_environment, build, binary_of and prove. Marks (::NONCE:word ...) go to stderr, between the lines of the log;
 # stdout carries nothing but the framed binaries; stdin carries the source archive, then heartbeats.
 
@@ -74,9 +74,12 @@ make_work() {
 receive() {
 	archive=$work/source.$$
 	say 'stage send'
-	say "ready $archive_size"
+	say "ready $archive_size $archive"
 	# head may read ahead, but nothing follows the archive except heartbeats. dd of single bytes is for a head without -c.
-	if printf x | head -c 1 >/dev/null 2>&1; then
+	if [ "$transfer" = scp ]; then
+		# A line says that the client has copied it here.
+		IFS= read -r _ <&4
+	elif printf x | head -c 1 >/dev/null 2>&1; then
 		head -c "$archive_size" <&4 >"$archive"
 	else
 		dd ibs=1 obs=65536 count="$archive_size" <&4 >"$archive" 2>/dev/null
@@ -153,7 +156,7 @@ give_lock_back() {
 
 unpack() {
 	source=$work/src/$package-$version
-	rm -rf "$work/src" && mkdir "$work/src" || return 1
+	rm -rf "$work/src" "$work/out" && mkdir "$work/src" || return 1
 	[ "$fresh" = 0 ] || rm -rf "$work/target"
 	# -m: every file of a .crate is dated 2006, and cargo with a kept target directory would ship the old program.
 	tar -xmzf "$archive" -C "$work/src" && cd "$source" || return 1
@@ -236,8 +239,13 @@ collect_targets() {
 		program=$(binary_of "$target")
 		size=$(wc -c <"$program" | tr -d ' ')
 		sum=$(sha256_of "$program") || die "collect no hash of $program"
-		printf '\n::%s:binary %s %s %s\n' "$nonce" "$target" "$size" "$sum" >&3
-		cat "$program" >&3 || die "collect $program could not be sent"
+		if [ "$transfer" = scp ]; then
+			{ mkdir -p "$work/out" && cp "$program" "$work/out/$target"; } || die "collect $program could not be copied"
+			say "file $target $size $sum $work/out/$target"
+		else
+			printf '\n::%s:binary %s %s %s\n' "$nonce" "$target" "$size" "$sum" >&3
+			cat "$program" >&3 || die "collect $program could not be sent"
+		fi
 	done
 }
 

@@ -67,14 +67,37 @@ pub struct Artifact {
     /// Newest version of each versioned symbol set that it asks for: `GLIBC_2.34`, `FBSD_1.7`.
     pub symbol_versions: Vec<String>,
     pub proven: bool,
+    pub source: SourceKind,
     pub facts: Facts,
     pub seconds: f64,
+}
+
+/// What a node built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// The release's one source archive.
+    Archive,
+    /// Whatever its `build_command` got; nothing here knows what that was.
+    Own,
 }
 
 /// Why a node failed, in the field's terms; decides what is retried and what the screen says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureClass {
+    /// No connection: refused, no route, no such name, no answer.
+    Unreachable,
+    /// The host's key is unknown or has changed.
+    HostKey,
+    /// Our key was refused.
+    Auth,
+    /// sshd closed the connection before the login.
+    Dropped,
+    /// The connection broke after the node had answered.
+    Lost,
+    /// A `start` command failed.
+    Start,
     /// The node cannot do this job: toolchain, triple, disk.
     Probe,
     Build,
@@ -86,9 +109,28 @@ pub enum FailureClass {
     Interrupted,
 }
 
+impl FailureClass {
+    /// Only these are tried again: a refused key or a failing build would fail the same way.
+    pub fn is_transport(self) -> bool {
+        matches!(
+            self,
+            FailureClass::Unreachable
+                | FailureClass::Dropped
+                | FailureClass::Lost
+                | FailureClass::Transfer
+        )
+    }
+}
+
 impl fmt::Display for FailureClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            FailureClass::Unreachable => "unreachable",
+            FailureClass::HostKey => "host-key",
+            FailureClass::Auth => "auth",
+            FailureClass::Dropped => "dropped",
+            FailureClass::Lost => "lost",
+            FailureClass::Start => "start",
             FailureClass::Probe => "probe",
             FailureClass::Build => "build",
             FailureClass::Proof => "proof",

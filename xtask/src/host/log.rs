@@ -1,0 +1,127 @@
+//! A session's log: the session writes its raw output to one file, and each line of it gets a time and goes into the node's log.
+
+use crate::dist::remove_if_there;
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+pub struct Log {
+    raw_path: Utf8PathBuf,
+    raw: File,
+    log: File,
+    /// The beginning of a line that is not whole yet.
+    rest: Vec<u8>,
+    last_growth: Instant,
+}
+
+impl Log {
+    /// One log under several names: a job of several nodes writes it once.
+    pub fn create(raw_path: &Utf8Path, logs: &[Utf8PathBuf]) -> Result<Log> {
+        let first = &logs[0];
+        for path in logs {
+            remove_if_there(path)?;
+        }
+        let log = File::create(first).with_context(|| format!("{first} cannot be written"))?;
+        for path in &logs[1..] {
+            fs::hard_link(first, path).with_context(|| format!("{path} cannot be written"))?;
+        }
+        File::create(raw_path).with_context(|| format!("{raw_path} cannot be written"))?;
+        let raw = File::open(raw_path).with_context(|| format!("reading {raw_path}"))?;
+        Ok(Log {
+            raw_path: raw_path.to_owned(),
+            raw,
+            log,
+            rest: Vec::new(),
+            last_growth: Instant::now(),
+        })
+    }
+
+    /// For the session's stderr.
+    pub fn writer(&self) -> Result<File> {
+        File::options()
+            .append(true)
+            .open(&self.raw_path)
+            .with_context(|| format!("{} cannot be written", self.raw_path))
+    }
+
+    /// Since when nothing was written.
+    pub fn silence(&self) -> Duration {
+        self.last_growth.elapsed()
+    }
+
+    /// At most a buffer's worth at a time, so that a flood of output does not keep the caller from its clocks.
+    pub fn new_lines(&mut self) -> Result<Vec<String>> {
+        let mut buffer = vec![0; 256 * 1024];
+        let read = self
+            .raw
+            .read(&mut buffer)
+            .with_context(|| format!("reading {}", self.raw_path))?;
+        let mut lines = Vec::new();
+        if read > 0 {
+            self.last_growth = Instant::now();
+        }
+        for piece in buffer[..read].split_inclusive(|byte| *byte == b'\n') {
+            self.rest.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.rest.len() > MAX_LINE {
+                lines.push(self.take_line());
+            }
+        }
+        self.write(&lines)?;
+        Ok(lines)
+    }
+
+    fn take_line(&mut self) -> String {
+        let text = String::from_utf8_lossy(&self.rest).trim_end().to_string();
+        self.rest.clear();
+        text
+    }
+
+    fn write(&mut self, lines: &[String]) -> Result<()> {
+        let now = jiff::Timestamp::now().strftime("%FT%TZ").to_string();
+        let text: String = lines.iter().map(|line| format!("{now} {line}\n")).collect();
+        self.log
+            .write_all(text.as_bytes())
+            .context("the log cannot be written")
+    }
+
+    /// Whether everything that the session wrote has been read.
+    pub fn finish(mut self) -> Result<()> {
+        while !self.new_lines()?.is_empty() {}
+        if !self.rest.is_empty() {
+            let line = self.take_line();
+            self.write(&[line])?;
+        }
+        remove_if_there(&self.raw_path)
+    }
+}
+
+/// A longer line is broken: a build may write anything.
+const MAX_LINE: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_get_a_time_whatever_they_hold_and_one_log_has_both_names() {
+        let directory = xshell::Shell::new().unwrap().create_temp_dir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        let names = [root.join("a.log"), root.join("b.log")];
+        let mut log = Log::create(&root.join("raw"), &names).unwrap();
+        let mut writer = log.writer().unwrap();
+        writer.write_all(b"one\ntw\xffo\nhal").unwrap();
+        assert_eq!(log.new_lines().unwrap(), ["one", "tw\u{fffd}o"]);
+        writer.write_all(b"f").unwrap();
+        assert_eq!(log.new_lines().unwrap(), [""; 0]);
+        log.finish().unwrap();
+        let text = fs::read_to_string(&names[1]).unwrap();
+        let lines: Vec<&str> = text
+            .lines()
+            .map(|line| line.split_once("Z ").unwrap().1)
+            .collect();
+        assert_eq!(lines, ["one", "tw\u{fffd}o", "half"]);
+        assert!(!root.join("raw").exists());
+    }
+}
