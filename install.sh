@@ -1,30 +1,27 @@
 #!/bin/sh
 {
-# Installs ballistics on macOS, Linux, FreeBSD, NetBSD and OpenBSD with what their base systems have: docs/install.md.
-# The braces make a shell read all of this before it runs any of it: a download cut short does nothing.
-# No here-documents (some shells put them into /tmp) and no `local` (not in POSIX).
+# Installs ballistics on macOS, Linux and the BSDs with what their base systems have; docs/install.md says how and why.
+# The braces make a shell read this to its end before it runs any of it: a download cut short does nothing.
+# No here-documents (some shells put them into /tmp), no `local` (not in POSIX).
 
 base_url='https://ballistics.zip'
 release_keys=''
 signed_since=''
 
-repository='https://github.com/ajokela/ballistics-engine'
+from_source='cargo install --git https://github.com/ajokela/ballistics-engine ballistics-engine'
 
 usage() {
 	say 'usage: install.sh [option ...]' \
-		'  --version V          install this version, not the newest for this platform' \
-		'  --prefix DIR         install into DIR/bin, or DIR if it ends in /bin (default /usr/local)' \
-		'  --require-signature  fail where the signature cannot be checked' \
-		'  --list-versions      print what is published for this platform, newest first' \
+		'  --version V          this version, not the newest for this platform' \
+		'  --prefix DIR         into DIR/bin, or DIR if it ends in /bin (default /usr/local)' \
+		'  --require-signature  fail where no signature can be checked' \
+		'  --list-versions      print what is published for this platform' \
 		'  --print-platform     print the name of this platform' \
-		'  --uninstall          remove what this installer put into the prefix' \
-		'  --dry-run            print what would be done, and do nothing' \
-		'  --quiet, --verbose   say less, say more' \
-		'environment:' \
-		'  BALLISTICS_BASE_URL  a mirror: https URL, file:/// URL or directory' \
-		'  BALLISTICS_CA_FILE   certificates to trust, PEM, as a TLS proxy needs' \
-		'  BALLISTICS_TIMEOUT   seconds for one download (600)' \
-		'  BALLISTICS_REQUIRE_SIGNATURE=1' \
+		'  --uninstall          remove what this installed in the prefix' \
+		'  --dry-run            print what would be done' \
+		'  --quiet, --verbose   say less, more' \
+		'environment: BALLISTICS_BASE_URL (https URL, file:/// URL or directory), BALLISTICS_CA_FILE (PEM),' \
+		'  BALLISTICS_REQUIRE_SIGNATURE=1, BALLISTICS_TIMEOUT (seconds for a file; 600)' \
 		'exit: 0 done, 2 usage, 3 unsupported, 4 tool missing, 5 permission, 6 network, 7 integrity, 8 does not run'
 }
 
@@ -44,11 +41,10 @@ main() {
 	esac
 	choose_source
 	make_work_dir
-	fetch_catalog
-	case $verb in list) list_versions; return ;; esac
-	resolve_version
-	check_floor
-	if [ "$dry" = 1 ]; then describe; return; fi
+	read_catalog
+	if [ $verb = list ]; then list_versions; return; fi
+	choose_version
+	if [ $dry = 1 ]; then describe; return; fi
 	if is_downgrade; then return; fi
 	fetch_checksum
 	check_signature
@@ -61,16 +57,15 @@ main() {
 }
 
 say() { printf '%s\n' "$@"; }
-talk() { if [ "$voice" != quiet ]; then say "$@"; fi; }
-note() { if [ "$voice" != quiet ]; then warn "$@"; fi; }
-detail() { if [ "$voice" = verbose ]; then warn "$@"; fi; }
+talk() { if [ $voice != quiet ]; then say "$@"; fi; }
+note() { if [ $voice != quiet ]; then warn "$@"; fi; }
 warn() { printf 'install.sh: %s\n' "$@" >&2; }
 die() { code=$1; shift; warn "$@"; exit "$code"; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
 parse_options() {
-	verb=install dry=0 voice=normal version='' prefix=/usr/local
-	require=${BALLISTICS_REQUIRE_SIGNATURE:-0}
+	verb=install dry=0 voice=normal asked='' prefix=/usr/local
+	require=${BALLISTICS_REQUIRE_SIGNATURE:-0} timeout=${BALLISTICS_TIMEOUT:-600}
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--version=* | --prefix=*)
@@ -80,7 +75,7 @@ parse_options() {
 			continue ;;
 		--version | --prefix)
 			case ${2-} in '' | -*) die 2 "$1 needs a value" ;; esac
-			if [ "$1" = --version ]; then version=$2; else prefix=$2; fi
+			if [ "$1" = --version ]; then asked=$2; else prefix=$2; fi
 			shift ;;
 		--require-signature) require=1 ;;
 		--list-versions) verb=list ;;
@@ -94,8 +89,8 @@ parse_options() {
 		esac
 		shift
 	done
-	[ -z "$version" ] || is_version "$version" || die 2 "not a version: $version; one looks like 0.14.0"
-	asked=$version
+	[ -z "$asked" ] || is_version "$asked" || die 2 "not a version: $asked (one looks like 0.14.0)"
+	case $timeout in *[!0-9]*) die 2 "BALLISTICS_TIMEOUT is not a number of seconds: $timeout" ;; esac
 	resolve_prefix
 }
 
@@ -106,9 +101,7 @@ is_version() {
 
 resolve_prefix() {
 	case $prefix in
-	'~' | '~/'*)
-		[ -n "${HOME-}" ] || die 2 "--prefix $prefix: HOME is not set"
-		prefix=$HOME${prefix#'~'} ;;
+	\~ | \~/*) prefix=${HOME-}${prefix#?} ;;
 	/*) ;;
 	*) prefix=$(pwd)/$prefix ;;
 	esac
@@ -117,29 +110,28 @@ resolve_prefix() {
 	*/bin) bindir=$prefix ;;
 	*) bindir=$prefix/bin ;;
 	esac
-	dest=$bindir/ballistics
-	receipt=$bindir/.ballistics.receipt
+	dest=$bindir/ballistics receipt=$bindir/.ballistics.receipt
 }
 
-# yash in POSIX mode and mksh look for [ or printf in PATH.
 require_tools() {
-	missing=
+	missing=''
+	# Not every shell has [ and printf built in.
 	for tool in '[' printf uname mktemp mkdir rm mv cp chmod cat grep sed tr dd wc date sleep; do
 		has "$tool" || missing="$missing $tool"
 	done
 	case $missing in ?*) die 4 "not in PATH:$missing" ;; esac
 }
 
-# Sets platform, as the store names it, and system, as the floors in catalog.txt do.
+# Sets platform, as the store has it, and system, in the terms of catalog.txt's floors.
 detect_platform() {
 	kernel=$(uname -s) cpu=$(uname -m) release=$(uname -r)
 	case $kernel in
 	Darwin)
 		os=macos kernel=macOS
-		# Under Rosetta a shell is told x86_64. The PATH of cron lacks /usr/sbin.
-		arm=$(sysctl -n hw.optional.arm64 2>/dev/null || /usr/sbin/sysctl -n hw.optional.arm64 2>/dev/null) || arm=0
+		# Under Rosetta uname says x86_64. The PATH of cron lacks /usr/sbin.
+		arm=$(sysctl -n hw.optional.arm64 2>/dev/null || /usr/sbin/sysctl -n hw.optional.arm64 2>/dev/null || :)
 		if [ "$arm" = 1 ]; then cpu=arm64; fi
-		release=$(sw_vers -productVersion 2>/dev/null) || release= ;;
+		release=$(sw_vers -productVersion) ;;
 	Linux) os=linux ;;
 	FreeBSD) os=freebsd ;;
 	# uname -m says evbarm on NetBSD/aarch64; uname -p has the CPU.
@@ -154,48 +146,49 @@ detect_platform() {
 	esac
 	# A 64-bit kernel may carry a 32-bit system.
 	if [ "$(getconf LONG_BIT 2>/dev/null || :)" = 32 ]; then unsupported; fi
-	platform=$os-$cpu
-	release=${release%%[!0-9.]*}
+	platform=$os-$cpu release=${release%%[!0-9.]*}
 	system=$os-$release
 	if [ $os = linux ]; then system=$(libc); fi
 }
 
 libc() {
-	glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null || :)
-	if [ -n "${glibc#glibc }" ]; then
-		say "glibc-${glibc#glibc }"
+	libc=$(getconf GNU_LIBC_VERSION 2>/dev/null || :)
+	if [ -n "$libc" ]; then
+		say "glibc-${libc#glibc }"
 	elif ldd --version 2>&1 | grep -q musl; then
 		say musl
-	else
-		say unknown
 	fi
 }
 
 unsupported() {
-	die 3 'no ballistics is built for this system' \
-		"uname: -s $(uname -s), -r $(uname -r), -m $(uname -m), -p $(uname -p 2>/dev/null || :); LONG_BIT $(getconf LONG_BIT 2>/dev/null || :)" \
-		'built are macos, linux, freebsd, netbsd and openbsd, for x86_64 and aarch64, all 64 bit' \
-		"with Rust it builds from source: cargo install --git $repository ballistics-engine"
+	die 3 "no ballistics is built for this system: $(uname -a), LONG_BIT $(getconf LONG_BIT 2>/dev/null || :)" \
+		'it is for macos, linux, freebsd, netbsd and openbsd on x86_64 and aarch64, 64 bit' \
+		"with Rust it builds here: $from_source"
 }
 
-# Sets base, scheme and downloader, and pipe, which is how a person would call that downloader.
+# Sets base, scheme and downloader; pipe is how a person calls that downloader.
 choose_source() {
 	base=${BALLISTICS_BASE_URL:-$base_url}
-	downloader=copy pipe='' tls=checked ca=${BALLISTICS_CA_FILE-}
-	case $base in
-	https://*) scheme=https ;;
-	http://*) scheme=http; require_loopback ;;
-	file:///*) scheme=file base=${base#file://} ;;
-	*://*) die 2 "BALLISTICS_BASE_URL must be https://, file:/// or a directory: $base" ;;
-	*) scheme=file ;;
-	esac
 	while [ "$base" != "${base%/}" ]; do base=${base%/}; done
-	if [ $scheme = file ]; then
+	downloader=copy tls=checked ca=${BALLISTICS_CA_FILE-} scheme=${base%%://*}
+	case $base in
+	https://*) ;;
+	http://*) require_loopback ;;
+	file:///*) base=${base#file://} ;;
+	*://*) die 2 "not https, file:/// or a directory: $base" ;;
+	*) scheme='file' ;;
+	esac
+	if [ "$scheme" = file ]; then
 		[ -d "$base/" ] || die 2 "no such directory: $base"
 		return
 	fi
 	choose_downloader
-	if [ -n "$ca" ]; then trust_ca_file; fi
+	if [ -n "$ca" ]; then
+		[ -r "$ca" ] || die 2 "BALLISTICS_CA_FILE: cannot read $ca"
+		# GNU wget and OpenBSD's ftp read none of these, and get an option.
+		CURL_CA_BUNDLE=$ca SSL_CERT_FILE=$ca SSL_CA_CERT_FILE=$ca
+		export CURL_CA_BUNDLE SSL_CERT_FILE SSL_CA_CERT_FILE
+	fi
 }
 
 require_loopback() {
@@ -205,13 +198,13 @@ require_loopback() {
 	*@* | *\\*) ;;
 	localhost | localhost:* | 127.0.0.1 | 127.0.0.1:* | '[::1]' | '[::1]:'*) return ;;
 	esac
-	die 2 "plain http is for this machine alone; use https: $base"
+	die 2 "plain http is for this machine alone: $base"
 }
 
 choose_downloader() {
 	curl=$(command -v curl || :)
 	case $curl in
-	# A snap's curl cannot write outside of the snap's directories.
+	# A snap's curl cannot write outside of the snap's own directories.
 	'' | */snap/*) ;;
 	*) downloader=curl pipe="curl --proto '=https' --tlsv1.2 -sSf"; return ;;
 	esac
@@ -224,22 +217,15 @@ choose_downloader() {
 		downloader=openbsd-ftp pipe='ftp -Vo -'
 	elif [ $os = netbsd ] && has ftp; then
 		downloader=netbsd-ftp pipe='ftp -Vo -'
-		# Before NetBSD 10 there were no certificates to check with, and ftp checked none.
+		# NetBSD had no certificates to check with before 10, and its ftp checked none.
 		if older "$release" 10; then tls=unchecked; fi
 	else
-		die 4 "no downloader${curl:+ (a snap\'s curl cannot write here)}: install curl or wget"
+		die 4 "no downloader here${curl:+ but a snap, which cannot write files}: install curl or wget"
 	fi
 }
 
-# GNU wget and OpenBSD ftp read none of these, and get an option instead.
-trust_ca_file() {
-	[ -r "$ca" ] || die 2 "BALLISTICS_CA_FILE: cannot read $ca"
-	CURL_CA_BUNDLE=$ca SSL_CERT_FILE=$ca SSL_CA_CERT_FILE=$ca
-	export CURL_CA_BUNDLE SSL_CERT_FILE SSL_CA_CERT_FILE
-}
-
-# One directory holds all until it is done. In the target it is on the file system for the last rename, and out of a /tmp
-# that may forbid execution. Where the target is not writable, only the last step is for sudo or doas.
+# One directory holds all until it is done: in the target, which is the file system of the last rename, and not in a /tmp
+# that may forbid execution. Where the target is not writable, sudo or doas does the last step alone.
 make_work_dir() {
 	job='' guard='' work='' elevate=''
 	trap clean_up EXIT
@@ -251,15 +237,11 @@ make_work_dir() {
 		[ ! -d "$dest" ] || die 5 "$dest is a directory"
 		anchor=$bindir
 		until [ -e "$anchor" ] || [ -z "$anchor" ]; do anchor=${anchor%/*}; done
-		[ -d "$anchor/" ] || die 5 "$anchor is not a directory; choose another --prefix"
+		[ -d "$anchor/" ] || die 5 "$anchor is not a directory"
 		if work_in "$anchor"; then return; fi
 		choose_elevation
 	fi
-	for place in "${TMPDIR:-/tmp}" "${HOME:-/var/tmp}" /var/tmp; do
-		if work_in "$place" && can_execute; then return; fi
-		clean_up
-	done
-	die 5 'no place for temporary files: set TMPDIR to a directory that is writable and allows execution'
+	work_in "${TMPDIR:-/tmp}" || die 5 'set TMPDIR to a directory that is writable'
 }
 
 work_in() {
@@ -267,11 +249,7 @@ work_in() {
 	log=$work/log
 }
 
-can_execute() {
-	say '#!/bin/sh' >"$work/probe" && chmod 755 "$work/probe" && "$work/probe" 2>/dev/null
-}
-
-# After a signal mksh would end with the status of the EXIT trap.
+# After a signal mksh would exit with the status of the EXIT trap.
 quit() {
 	trap - EXIT
 	clean_up
@@ -281,17 +259,16 @@ quit() {
 clean_up() {
 	stop_jobs
 	if [ -n "$work" ]; then rm -rf "$work"; fi
-	work=''
 }
 
 choose_elevation() {
 	if [ "$(id -u)" = 0 ]; then not_writable; fi
 	if has sudo; then elevate=sudo; elif has doas; then elevate=doas; else not_writable; fi
-	note "$bindir is not writable: $elevate will do the last step"
+	note "$bindir is not writable: $elevate does the last step"
 }
 
 not_writable() {
-	die 5 "cannot write to $bindir" "to install for yourself alone: $(again "--prefix \"\$HOME/.local\"")"
+	die 5 "cannot write to $bindir" "for you alone: $(again "--prefix \"\$HOME/.local\"${asked:+ --version $asked}")"
 }
 
 as_root() {
@@ -303,59 +280,54 @@ as_root() {
 again() {
 	mirror=${BALLISTICS_BASE_URL:+"BALLISTICS_BASE_URL='$BALLISTICS_BASE_URL' "}
 	case $0,$downloader in
-	*install.sh,*) say "${mirror}sh '$0' $*" ;;
-	*,copy) say "${mirror}sh '$base/install.sh' $*" ;;
-	*) say "$pipe $base/install.sh | ${mirror}sh -s -- $*" ;;
+	*install.sh,*) say "${mirror}sh '$0' $1" ;;
+	*,copy) say "${mirror}sh '$base/install.sh' $1" ;;
+	*) say "$pipe $base/install.sh | ${mirror}sh -s -- $1" ;;
 	esac
 }
 
-# Runs a program for at most $1 seconds; in the background, so that a signal to this shell is acted on at once.
-# The exec makes $! the program itself in every shell. yash would fork once more for redirections outside of the parentheses.
+# Runs a program for at most $1 seconds: in the background, so that this shell acts on a signal at once, and by exec, so
+# that $! is the program. KILL and no trap for the guard: ash and yash lose a TERM that comes early.
 bounded() {
 	seconds=$1
 	shift
 	exec "$@" </dev/null &
 	job=$!
-	(
-		exec </dev/null >/dev/null 2>&1
-		nap=''
-		trap - EXIT
-		trap 'kill "$nap"; exit 0' TERM
-		exec sleep "$seconds" &
-		nap=$!
-		if wait "$nap"; then kill -9 "$job"; else kill "$nap"; fi
-	) &
-	guard=$!
-	ended=0
-	wait "$job" 2>/dev/null || ended=$?
+	watch_job &
+	guard=$! status=0
+	wait $job 2>/dev/null || status=$?
 	job=''
 	stop_jobs
-	return "$ended"
+	return $status
+}
+
+watch_job() {
+	exec </dev/null >/dev/null 2>&1
+	while [ "$seconds" -gt 0 ]; do
+		sleep 1
+		kill -0 $job || exit 0
+		seconds=$((seconds - 1))
+	done
+	kill -9 $job
 }
 
 stop_jobs() {
-	if [ -n "$job" ]; then
-		{ kill -9 "$job" && wait "$job"; } 2>/dev/null || :
-	fi
-	if [ -n "$guard" ]; then
-		{ kill "$guard" && wait "$guard"; } 2>/dev/null || :
-	fi
+	for pid in $guard $job; do
+		{ kill -9 "$pid" && wait "$pid"; } 2>/dev/null || :
+	done
 	job='' guard=''
 }
 
-# Fetches $1 of the store into the file $2, of $3 bytes where that is known. On failure $trouble says why, and the status
-# is 44 for what is not there.
+# Fetches $1 of the store into the file $2, of $3 bytes if that is known. Else trouble says why; status 44: it is not there.
 fetch() {
 	for pause in 1 2 0; do
-		detail "fetching $base/$1"
+		if [ $voice = verbose ]; then warn "$downloader: $base/$1"; fi
 		rm -f "$2"
 		trouble=''
 		if attempt "$1" "$2" >"$log" 2>&1 && is_sound "$2" "${3:-0}"; then return 0; fi
-		: "${trouble:=$(sed -n '/./h;${g;p;}' "$log")}"
-		if grep -Eq '(error:|ERROR|HTTP/1\.[01]) 404|404 Not Found|: Not Found$' "$log"; then return 44; fi
-		if grep -Eqi 'no space|write error|failure writing|error on write|cannot write' "$log"; then
-			die 5 "cannot write to $work: $trouble"
-		fi
+		: "${trouble:="$base/$1: $(grep . "$log" | tail -n 1)"}"
+		if grep -Eq '(error:|ERROR|HTTP/1\.[01]|`)?404 Not Found|(error:|ERROR) 404|: Not Found$' "$log"; then return 44; fi
+		if grep -Eqi 'no space|write error|writing|error on write|cannot write' "$log"; then die 5 "cannot write: $trouble"; fi
 		if [ $downloader = copy ]; then return 1; fi
 		sleep $pause
 	done
@@ -363,11 +335,9 @@ fetch() {
 }
 
 attempt() {
+	url=$base/$1
 	# The views change; the query goes around caches.
-	case $1 in
-	*/*) url=$base/$1 ;;
-	*) url=$base/$1?t=$(date +%Y%m%d%H%M%S) ;;
-	esac
+	case $1 in */*) ;; *) url="$url?t=$(date +%Y%m%d%H%M%S)" ;; esac
 	case $downloader in
 	copy)
 		[ -e "$base/$1" ] || { say "$base/$1: Not Found"; return 1; }
@@ -380,115 +350,68 @@ attempt() {
 	openbsd-ftp) set -- ftp -V -w 20 ${ca:+-S "cafile=$ca"} -o "$2" "$url" ;;
 	netbsd-ftp) set -- ftp -V -q 20 -o "$2" "$url" ;;
 	esac
-	bounded "${BALLISTICS_TIMEOUT:-600}" "$@"
+	bounded "$timeout" "$@"
 }
 
-# No downloader's success is believed: NetBSD's ftp ends with 0 after half a file, and a proxy's page comes with 200.
+# No downloader's success is believed: NetBSD's ftp ends with 0 after half a file, and a login page comes with 200.
 is_sound() {
-	if [ $scheme = https ] && grep -q 'URL:http://' "$log"; then trouble="$url leads to plain http"; return 1; fi
 	if grep -q 'validation not implemented' "$log"; then tls=unchecked; fi
-	if [ ! -s "$1" ]; then trouble="$url: empty"; return 1; fi
-	bytes=$(($(wc -c <"$1")))
-	if [ "$bytes" -lt "$2" ]; then trouble="$url: cut short, $bytes of $2 bytes"; return 1; fi
-	if dd if="$1" bs=512 count=1 2>/dev/null | grep -Eqi '<!doctype|<html'; then
-		trouble="$url: a web page came in its place, from a proxy or a login page"
-		return 1
+	if [ "$scheme" = https ] && grep -q 'URL:http://' "$log"; then
+		trouble="$url leads to plain http"
+	elif [ ! -s "$1" ]; then
+		trouble="$url: empty"
+	elif [ $(($(wc -c <"$1"))) -lt "$2" ]; then
+		trouble="$url: cut short, $(($(wc -c <"$1"))) of $2 bytes"
+	elif dd if="$1" bs=512 count=1 2>/dev/null | grep -Eqi '<!doctype|<html'; then
+		trouble="$url: a web page came in its place, from a proxy or a login"
 	fi
+	[ -z "$trouble" ]
 }
 
 lost() {
 	warn "cannot fetch $trouble"
 	if grep -Eqi 'certificate|ssl|tls' "$log"; then
-		warn "the server's certificate was not accepted: is the clock right ($(date))?" \
-			'behind a TLS proxy, BALLISTICS_CA_FILE=FILE names its certificate'
+		warn "the server's certificate was not accepted; is the clock right? $(date)" \
+			'behind a TLS proxy, BALLISTICS_CA_FILE names its certificate'
 	fi
 	for variable in https_proxy HTTPS_PROXY all_proxy ALL_PROXY http_proxy HTTP_PROXY no_proxy NO_PROXY; do
 		eval "value=\${$variable-}"
-		# What stands before the @ is a password.
+		# Before the @ stands a password.
 		if [ -n "$value" ]; then warn "set: $variable=${value##*@}"; fi
 	done
 	exit 6
 }
 
-# catalog.txt knows old versions, sizes and floors; an old store has none.
-fetch_catalog() {
+# Keeps of catalog.txt the lines `version size verdict reason` for this platform. An old store has no catalog.
+read_catalog() {
 	found=0
 	fetch catalog.txt "$work/view" || found=$?
-	case $found in 0 | 44) ;; *) lost ;; esac
-	if [ $found = 44 ]; then : >"$work/view"; fi
-	{ tr -d '\r' <"$work/view"; echo; } >"$work/catalog"
+	case $found in 0) ;; 44) return ;; *) lost ;; esac
+	while read -r p v _ s f _ || [ -n "$p" ]; do
+		if [ "$p" != $platform ] || ! is_version "$v"; then continue; fi
+		judge "${f%%[!0-9a-z.-]*}"
+		say "$v $s $verdict $reason"
+	done <"$work/view" >"$work/catalog"
 }
 
-list_versions() {
-	if [ ! -s "$work/view" ]; then newest_version; say "$version"; return; fi
-	while read -r p v _ _ f _; do
-		if [ "$p" != "$platform" ] || ! is_version "$v"; then continue; fi
-		if meets "$f"; then say "$v"; else say "$v  $reason"; fi
-	done <"$work/catalog"
-}
-
-# Decides the version once; from here on only names that never change their bytes are fetched.
-resolve_version() {
-	if [ -z "$asked" ]; then newest_version; fi
-	name=ballistics-$version-$platform
-	size=0 floor=-
-	while read -r p v _ s f _; do
-		if [ "$p $v" = "$platform $version" ]; then size=$s floor=$f; break; fi
-	done <"$work/catalog"
-	case $size in '' | *[!0-9]*) size=0 ;; esac
-	if [ -n "$asked" ] && [ -s "$work/view" ] && [ "$size" = 0 ]; then not_published; fi
-}
-
-newest_version() {
-	fetch versions.txt "$work/versions" || lost
-	version=$(tr -d '\r' <"$work/versions" | sed -n "s/^$platform://p")
-	[ -n "$version" ] || die 3 "no ballistics for $platform in $base; there is: $(tr '\r\n' '  ' <"$work/versions")"
-	is_version "$version" || die 7 "versions.txt names no version for $platform: $version"
-	fetch latest-version.txt "$work/latest" || return 0
-	latest=$(tr -d '\r' <"$work/latest")
-	if is_version "$latest" && older "$version" "$latest"; then
-		warn "ballistics $latest is not published for $platform yet; this is $version"
-	fi
-}
-
-not_published() {
-	die 3 "ballistics $version is not published for $platform" "what is: $(again --list-versions)"
-}
-
-check_floor() {
-	if meets "$floor"; then return; fi
-	if [ $verdict = perhaps ]; then warn "ballistics $version was $reason; trying it"; return; fi
-	warn "ballistics $version $reason"
-	while read -r p v _ _ f _; do
-		case $p,$v in "$platform",*-*) ;; "$platform",*) if meets "$f"; then
-			die 3 "the newest that fits: $(again --version "$v")"
-		fi ;; esac
-	done <"$work/catalog"
-	die 3 "no published version fits; with Rust it builds from source: cargo install --git $repository ballistics-engine"
-}
-
-# Whether this system meets a floor of catalog.txt; if not, sets verdict (perhaps or no) and reason.
-meets() {
-	needed=${1#*-} here=${system#*-} verdict=no
+# Whether this system meets a floor of catalog.txt: verdict is yes, perhaps or no.
+judge() {
+	verdict=yes reason='' needed=${1#*-} here=${system#*-}
 	case $1 in
 	glibc-*)
 		reason="needs glibc $needed, this has $here"
 		case $system in
-		musl) return 1 ;;
-		glibc-*) ! older "$here" "$needed"; return ;;
-		esac
-		return 0 ;;
-	openbsd-*)
-		# OpenBSD promises no ABI from one release to the next; the libraries of an older one may still lie there.
-		reason="built for OpenBSD $needed, this is $here"
-		[ "$here" != "$needed" ] || return 0
-		if older "$needed" "$here"; then verdict=perhaps; fi
-		return 1 ;;
+		musl) verdict=no ;;
+		glibc-*) if older "$here" "$needed"; then verdict=no; fi ;;
+		esac ;;
 	"$os"-*)
-		reason="built for $kernel $needed, this is $here"
-		older "$here" "$needed" || return 0
-		if [ $os != macos ] && [ "${here%%.*}" = "${needed%%.*}" ]; then verdict=perhaps; fi
-		return 1 ;;
+		reason="was built for $kernel $needed, this is $here"
+		if older "$here" "$needed"; then verdict=no; fi
+		case $os,$verdict,${here%%.*} in
+		# OpenBSD keeps no ABI across releases, but an older one's libraries may still be there.
+		openbsd,yes,*) if older "$needed" "$here"; then verdict=perhaps; fi ;;
+		freebsd,no,"${needed%%.*}" | netbsd,no,"${needed%%.*}") verdict=perhaps ;;
+		esac ;;
 	esac
 }
 
@@ -500,24 +423,61 @@ older() {
 		if [ "${x:-0}" -ne "${y:-0}" ]; then [ "${x:-0}" -lt "${y:-0}" ]; return; fi
 		left=${left#*.} right=${right#*.}
 	done
-	case $1,$2 in *-*,*-*) return 1 ;; *-*,*) return 0 ;; esac
-	return 1
+	case $1,$2 in *-*,*-*) return 1 ;; *-*,*) ;; *) return 1 ;; esac
+}
+
+list_versions() {
+	if [ ! -s "$work/catalog" ]; then newest_version; say "$version"; return; fi
+	while read -r v _ verdict reason; do
+		if [ "$verdict" = yes ]; then say "$v"; else say "$v  $reason"; fi
+	done <"$work/catalog"
+}
+
+# Decides the version, once. From here on only names whose bytes never change are fetched.
+choose_version() {
+	version=$asked size='' verdict=yes
+	if [ -z "$asked" ]; then newest_version; fi
+	name=ballistics-$version-$platform
+	while read -r v s fits why; do
+		if [ "$v" = "$version" ]; then size=$s verdict=$fits reason=$why; fi
+	done <"$work/catalog"
+	if [ -n "$asked" ] && [ -z "$size" ] && [ -s "$work/catalog" ]; then
+		die 3 "ballistics $version is not published for $platform; what is: $(again --list-versions)"
+	fi
+	case $verdict in
+	perhaps) warn "ballistics $version $reason; trying it" ;;
+	no)
+		fits=$(sed -n '/^[0-9.]* [^ ]* yes /{s/ .*//p;q;}' "$work/catalog")
+		warn "ballistics $version $reason"
+		if [ -n "$fits" ]; then die 3 "the newest that fits: $(again "--version $fits")"; fi
+		die 3 "none that fits is published; with Rust: $from_source" ;;
+	esac
+}
+
+newest_version() {
+	fetch versions.txt "$work/view" || lost
+	version=$(tr -d '\r' <"$work/view" | sed -n "s/^$platform://p")
+	[ -n "$version" ] || die 3 "no ballistics is published for $platform; what is: $(tr -s '\r\n' '  ' <"$work/view")"
+	is_version "$version" || die 7 "versions.txt names no version for $platform: $version"
+	fetch latest-version.txt "$work/view" || return 0
+	latest=$(tr -d '\r' <"$work/view")
+	if is_version "$latest" && older "$version" "$latest"; then
+		warn "ballistics $latest is out, but not for $platform yet; this is $version"
+	fi
 }
 
 describe() {
-	say "platform    $platform, $system" "version     $version" "binary      $base/$version/$name" \
-		"checksum    $base/$version/$name.sha256" "signature   $base/$version/$name.sha256.sig" \
-		"downloader  $downloader" "target      $dest"
+	say "platform  $platform $system" "version   $version" "binary    $base/$version/$name" \
+		"fetch by  $downloader" "target    $dest"
 }
 
-# A pointer out of a stale cache must not take a newer version away.
+# A stale pointer must not take a newer version away.
 is_downgrade() {
-	if [ -n "$asked" ] || [ ! -x "$dest" ]; then return 1; fi
-	bounded 10 "$dest" --version >"$work/said" 2>/dev/null || return 1
-	there=$(cat "$work/said")
-	there=${there#ballistics }
+	if [ -n "$asked" ] || ! [ -x "$dest" ]; then return 1; fi
+	bounded 10 "$dest" --version >"$log" 2>/dev/null || return 1
+	there=$(sed -n 's/^ballistics //p' "$log")
 	is_version "$there" && older "$version" "$there" || return 1
-	warn "ballistics $there in $dest is newer than the published $version and stays; --version $version replaces it"
+	warn "$dest is $there, newer than the published $version, and stays; --version $version replaces it"
 }
 
 fetch_checksum() {
@@ -525,7 +485,7 @@ fetch_checksum() {
 	sum=$(one_hash <"$work/sum") || die 7 "$base/$version/$name.sha256 holds no SHA-256"
 }
 
-# Prints the one SHA-256 of the text on stdin, be it bare, `hash  name` or `SHA256 (name) = hash`.
+# Prints the one SHA-256 on stdin, be it bare, `hash  name` or `SHA256 (name) = hash`.
 one_hash() {
 	hash=$(tr ' \t\rA-F' '\n\n\na-f' | grep -E '^[0-9a-f]{64}$') || return 1
 	# A newline: there are two.
@@ -533,21 +493,20 @@ one_hash() {
 	say "$hash"
 }
 
-sha256_of() {
+hash_of() {
 	for tool in sha256sum shasum sha256 cksum openssl digest; do
-		if has $tool && digest=$(digest_by $tool <"$1" 2>/dev/null | one_hash); then return; fi
+		if has $tool && hash=$(hash_by $tool <"$1" 2>/dev/null | one_hash); then return; fi
 	done
 	die 4 'nothing here computes SHA-256: install coreutils or openssl'
 }
 
-digest_by() {
+hash_by() {
 	case $1 in
 	sha256sum) sha256sum ;;
 	shasum) shasum -a 256 ;;
 	sha256) sha256 -q ;;
-	cksum) cksum -a sha256 ;;
 	openssl) openssl dgst -sha256 ;;
-	digest) digest -a sha256 ;;
+	*) "$1" -a sha256 ;;
 	esac
 }
 
@@ -555,100 +514,91 @@ check_signature() {
 	if [ -z "$release_keys" ]; then
 		unsigned 7 'this installer carries no release key'
 	elif [ -n "$signed_since" ] && older "$version" "$signed_since"; then
-		unsigned 7 "versions before $signed_since are not signed"
+		unsigned 7 "releases before $signed_since are not signed"
 	elif ! has ssh-keygen || ssh-keygen -Y verify </dev/null 2>&1 | grep -Eq 'option(:| --) ?Y|No user exists'; then
-		unsigned 4 'no ssh-keygen here that can: that takes OpenSSH 8.1, and a user with a name'
+		unsigned 4 'it takes ssh-keygen of OpenSSH 8.1, and a user that has a name'
 	else
 		verify_signature
 	fi
 }
 
 unsigned() {
-	if [ "$require" = 1 ]; then die "$1" "the signature is required, but $2"; fi
-	if [ $scheme,$tls = https,unchecked ]; then
-		die "$1" "$downloader checks no certificates, so a signature is required, but $2" 'with curl from a package it would be checked'
+	if [ "$require" = 1 ]; then die "$1" "no signature can be checked: $2"; fi
+	if [ "$scheme,$tls" = https,unchecked ]; then
+		die "$1" "$downloader checks no certificates, so a signature must be: $2" 'or install curl'
 	fi
-	warn "signature not checked: $2"
-	proof='SHA-256'
+	warn "no signature is checked: $2"
+	proof=SHA-256
 }
 
 verify_signature() {
 	found=0
 	fetch "$version/$name.sha256.sig" "$work/sig" || found=$?
 	case $found in 0) ;; 44) die 7 "$name has no signature, and must have one" ;; *) lost ;; esac
-	say "$release_keys" | sed -n 's/^ssh-/ballistics-release namespaces="ballistics-release" &/p' >"$work/signers"
-	say "$sum  $name" | ssh-keygen -Y verify -f "$work/signers" -I ballistics-release -n ballistics-release -s "$work/sig" >"$log" 2>&1 ||
-		die 7 "the signature of $name is not by a release key: $(tail -n 1 "$log")"
+	say "$release_keys" | sed -n 's/^ssh-/ballistics-release namespaces="ballistics-release" &/p' >"$work/keys"
+	say "$sum  $name" | ssh-keygen -Y verify -f "$work/keys" -I ballistics-release -n ballistics-release -s "$work/sig" >"$log" 2>&1 ||
+		die 7 "$name is not signed by a release key: $(cat "$log")"
 	proof='SHA-256 and signature'
 }
 
 is_installed() {
-	if [ ! -x "$dest" ]; then return 1; fi
-	sha256_of "$dest"
-	if [ "$digest" != "$sum" ]; then return 1; fi
-	talk "ballistics $version is already installed: $dest"
+	if ! [ -x "$dest" ]; then return 1; fi
+	hash_of "$dest"
+	if [ "$hash" != "$sum" ]; then return 1; fi
+	talk "ballistics $version is already in $dest"
 }
 
 fetch_binary() {
-	fetch "$version/$name" "$work/ballistics" "$size" || lost
-	sha256_of "$work/ballistics"
-	[ "$digest" = "$sum" ] || die 7 "$base/$version/$name is not what its checksum says; nothing is installed" \
-		"expected $sum" "received $digest"
+	fetch "$version/$name" "$work/ballistics" "${size:-0}" || lost
+	hash_of "$work/ballistics"
+	[ "$hash" = "$sum" ] || die 7 "$base/$version/$name has not its checksum: expected $sum, got $hash"
 }
 
 try_binary() {
 	chmod 755 "$work/ballistics"
 	bounded 60 "$work/ballistics" --version >"$work/said" 2>"$log" ||
-		die 8 "ballistics $version does not run here: $(head -n 1 "$log")" 'what was installed before is untouched'
-	[ "$(cat "$work/said")" = "ballistics $version" ] ||
-		die 8 "ballistics $version says that it is: $(head -n 1 "$work/said")"
+		die 8 "ballistics $version does not run here: $(cat "$log")" 'nothing was changed'
+	[ "$(cat "$work/said")" = "ballistics $version" ] || die 8 "ballistics $version calls itself: $(cat "$work/said")"
 }
 
 place_binary() {
 	say "$sum  $dest" >"$work/receipt"
-	if [ -z "$elevate" ]; then
-		{ mkdir -p "$bindir" && mv -f "$work/receipt" "$receipt" && mv -f "$work/ballistics" "$dest"; } 2>"$log" ||
-			die 5 "cannot install $dest: $(cat "$log")"
-	else
+	if [ -n "$elevate" ]; then
 		# shellcheck disable=SC2016
-		as_root sh -c 'umask 022; cd /; mkdir -p "$2" && cp "$1/ballistics" "$2/.ballistics.new" && chmod 755 "$2/.ballistics.new" &&
-			cp "$1/receipt" "$2/.ballistics.receipt" && mv -f "$2/.ballistics.new" "$2/ballistics" || { rm -f "$2/.ballistics.new"; exit 1; }' \
+		as_root sh -c 'umask 022; cd "$1" && mkdir -p "$2" && cp ballistics "$2/.ballistics.new" && chmod 755 "$2/.ballistics.new" &&
+			cp receipt "$2/.ballistics.receipt" && mv -f "$2/.ballistics.new" "$2/ballistics" || { rm -f "$2/.ballistics.new"; exit 1; }' \
 			sh "$work" "$bindir" || not_writable
+		return
 	fi
+	{ mkdir -p "$bindir" && mv -f "$work/receipt" "$receipt" && mv -f "$work/ballistics" "$dest"; } 2>"$log" ||
+		die 5 "cannot install $dest: $(cat "$log")"
 }
 
 advise() {
 	shell=${SHELL-}
 	shell=${shell##*/}
-	case :$PATH: in
+	case :$PATH:,$shell in
 	*:"$bindir":*)
 		first=$(command -v ballistics || :)
-		if [ "$first" != "$dest" ]; then note "$first comes before $dest in PATH"; fi ;;
-	*)
-		case $shell in
-		fish) note "not in PATH yet: fish_add_path '$bindir'" ;;
-		csh | tcsh) note "not in PATH yet: set path = ('$bindir' \$path)" ;;
-		*) note "not in PATH yet: export PATH=\"$bindir:\$PATH\"" ;;
-		esac ;;
+		if [ "$first" != "$dest" ]; then note "$first comes before it in PATH"; fi ;;
+	*,fish) note "not in PATH yet: fish_add_path '$bindir'" ;;
+	*) note "not in PATH yet: export PATH=\"$bindir:\$PATH\"" ;;
 	esac
 	case $shell in bash | zsh | fish)
 		if bounded 10 "$dest" completions "$shell" >/dev/null 2>&1; then
-			note "for completion in $shell: $dest completions $shell"
+			note "for completion: $dest completions $shell"
 		fi ;;
 	esac
 }
 
 uninstall() {
-	work='' downloader=copy base='' elevate=''
-	if [ ! -e "$dest" ] && [ ! -e "$receipt" ]; then talk "nothing to remove: no $dest"; return; fi
-	[ -r "$receipt" ] || die 7 "$dest was not installed by this script, there is no $receipt; remove it by hand"
-	if [ -e "$dest" ]; then
-		sum=$(one_hash <"$receipt") || die 7 "$receipt is damaged; remove $dest by hand"
-		sha256_of "$dest"
-		[ "$digest" = "$sum" ] || die 7 "$dest has changed since it was installed; remove it by hand"
-	fi
-	if [ "$dry" = 1 ]; then talk "would remove $dest"; return; fi
+	if ! [ -e "$dest" ] && ! [ -e "$receipt" ]; then talk "there is no $dest"; return; fi
+	sum=$(one_hash <"$receipt") || die 7 "$dest was not installed by this, or $receipt is lost; remove it by hand"
+	if [ -e "$dest" ]; then hash_of "$dest"; else hash=$sum; fi
+	[ "$hash" = "$sum" ] || die 7 "$dest has changed since it was installed; remove it by hand"
+	if [ $dry = 1 ]; then talk "would remove $dest"; return; fi
 	if ! rm -f "$dest" "$receipt" 2>/dev/null; then
+		downloader=copy base=$base_url
 		choose_elevation
 		as_root rm -f "$dest" "$receipt" || die 5 "cannot remove $dest"
 	fi
