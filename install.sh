@@ -1,7 +1,7 @@
 #!/bin/sh
 {
-# Installs ballistics on macOS, Linux and the BSDs with what their base systems have; docs/install.md says how and why.
-# The braces make a shell read this to its end before it runs any of it: a download cut short does nothing.
+# Installs ballistics with what the base system has; docs/install.md tells the rest. The braces make a shell read this
+# to its end before it runs any of it, so that a download cut short does nothing.
 # No here-documents (some shells put them into /tmp), no `local` (not in POSIX).
 
 base_url='https://ballistics.zip'
@@ -15,13 +15,9 @@ usage() {
 		'  --version V          this version, not the newest for this platform' \
 		'  --prefix DIR         into DIR/bin, or DIR if it ends in /bin (default /usr/local)' \
 		'  --require-signature  fail where no signature can be checked' \
-		'  --list-versions      print what is published for this platform' \
-		'  --print-platform     print the name of this platform' \
-		'  --uninstall          remove what this installed in the prefix' \
-		'  --dry-run            print what would be done' \
-		'  --quiet, --verbose   say less, more' \
-		'environment: BALLISTICS_BASE_URL (https URL, file:/// URL or directory), BALLISTICS_CA_FILE (PEM),' \
-		'  BALLISTICS_REQUIRE_SIGNATURE=1, BALLISTICS_TIMEOUT (seconds for a file; 600)' \
+		'  --list-versions, --print-platform, --dry-run, --uninstall, --quiet, --verbose' \
+		'environment: BALLISTICS_BASE_URL (https://, file:/// or a directory), BALLISTICS_CA_FILE (PEM),' \
+		'  BALLISTICS_REQUIRE_SIGNATURE=1, BALLISTICS_TIMEOUT (seconds for one file; 600)' \
 		'exit: 0 done, 2 usage, 3 unsupported, 4 tool missing, 5 permission, 6 network, 7 integrity, 8 does not run'
 }
 
@@ -30,8 +26,7 @@ main() {
 	set -eu
 	unset IFS
 	umask 022
-	LC_ALL=C
-	export LC_ALL
+	export LC_ALL=C
 	parse_options "$@"
 	require_tools
 	detect_platform
@@ -68,15 +63,14 @@ parse_options() {
 	require=${BALLISTICS_REQUIRE_SIGNATURE:-0} timeout=${BALLISTICS_TIMEOUT:-600}
 	while [ $# -gt 0 ]; do
 		case $1 in
-		--version=* | --prefix=*)
-			option=${1%%=*} value=${1#*=}
-			shift
-			set -- "$option" "$value" "$@"
-			continue ;;
 		--version | --prefix)
-			case ${2-} in '' | -*) die 2 "$1 needs a value" ;; esac
-			if [ "$1" = --version ]; then asked=$2; else prefix=$2; fi
-			shift ;;
+			option=$1=${2-}
+			shift $(($# > 1 ? 2 : 1))
+			set -- "$option" "$@"
+			continue ;;
+		--version= | --prefix= | --version=-* | --prefix=-*) die 2 "${1%%=*} needs a value" ;;
+		--version=*) asked=${1#*=} ;;
+		--prefix=*) prefix=${1#*=} ;;
 		--require-signature) require=1 ;;
 		--list-versions) verb=list ;;
 		--print-platform) verb=platform ;;
@@ -90,7 +84,7 @@ parse_options() {
 		shift
 	done
 	[ -z "$asked" ] || is_version "$asked" || die 2 "not a version: $asked (one looks like 0.14.0)"
-	case $timeout in *[!0-9]*) die 2 "BALLISTICS_TIMEOUT is not a number of seconds: $timeout" ;; esac
+	case $timeout in *[!0-9]*) die 2 "BALLISTICS_TIMEOUT: not a number of seconds: $timeout" ;; esac
 	resolve_prefix
 }
 
@@ -106,10 +100,7 @@ resolve_prefix() {
 	*) prefix=$(pwd)/$prefix ;;
 	esac
 	while [ "$prefix" != "${prefix%/}" ]; do prefix=${prefix%/}; done
-	case $prefix in
-	*/bin) bindir=$prefix ;;
-	*) bindir=$prefix/bin ;;
-	esac
+	bindir=${prefix%/bin}/bin
 	dest=$bindir/ballistics receipt=$bindir/.ballistics.receipt
 }
 
@@ -122,16 +113,15 @@ require_tools() {
 	case $missing in ?*) die 4 "not in PATH:$missing" ;; esac
 }
 
-# Sets platform, as the store has it, and system, in the terms of catalog.txt's floors.
+# Sets platform, as the store names it, and system, in the terms of catalog.txt's floors.
 detect_platform() {
 	kernel=$(uname -s) cpu=$(uname -m) release=$(uname -r)
 	case $kernel in
 	Darwin)
-		os=macos kernel=macOS
+		os=macos kernel=macOS release=$(sw_vers -productVersion)
 		# Under Rosetta uname says x86_64. The PATH of cron lacks /usr/sbin.
 		arm=$(sysctl -n hw.optional.arm64 2>/dev/null || /usr/sbin/sysctl -n hw.optional.arm64 2>/dev/null || :)
-		if [ "$arm" = 1 ]; then cpu=arm64; fi
-		release=$(sw_vers -productVersion) ;;
+		if [ "$arm" = 1 ]; then cpu=arm64; fi ;;
 	Linux) os=linux ;;
 	FreeBSD) os=freebsd ;;
 	# uname -m says evbarm on NetBSD/aarch64; uname -p has the CPU.
@@ -170,35 +160,24 @@ unsupported() {
 choose_source() {
 	base=${BALLISTICS_BASE_URL:-$base_url}
 	while [ "$base" != "${base%/}" ]; do base=${base%/}; done
-	downloader=copy tls=checked ca=${BALLISTICS_CA_FILE-} scheme=${base%%://*}
+	downloader=copy pipe=cat tls=checked ca=${BALLISTICS_CA_FILE-} scheme=${base%%://*}
 	case $base in
-	https://*) ;;
-	http://*) require_loopback ;;
+	https://*) choose_downloader ;;
+	http://*[@\\]*) scheme=refused ;;
+	http://localhost | http://localhost[:/]* | http://127.0.0.1 | http://127.0.0.1[:/]* | 'http://[::1]' | 'http://[::1]'[:/]*) choose_downloader ;;
 	file:///*) base=${base#file://} ;;
-	*://*) die 2 "not https, file:/// or a directory: $base" ;;
+	*://*) scheme=refused ;;
 	*) scheme='file' ;;
 	esac
-	if [ "$scheme" = file ]; then
-		[ -d "$base/" ] || die 2 "no such directory: $base"
-		return
-	fi
-	choose_downloader
+	case $scheme in
+	refused) die 2 "not https, file:/// or a directory, nor http of this machine: $base" ;;
+	file) [ -d "$base/" ] || die 2 "no such directory: $base" ;;
+	esac
 	if [ -n "$ca" ]; then
 		[ -r "$ca" ] || die 2 "BALLISTICS_CA_FILE: cannot read $ca"
 		# GNU wget and OpenBSD's ftp read none of these, and get an option.
-		CURL_CA_BUNDLE=$ca SSL_CERT_FILE=$ca SSL_CA_CERT_FILE=$ca
-		export CURL_CA_BUNDLE SSL_CERT_FILE SSL_CA_CERT_FILE
+		export CURL_CA_BUNDLE="$ca" SSL_CERT_FILE="$ca" SSL_CA_CERT_FILE="$ca"
 	fi
-}
-
-require_loopback() {
-	authority=${base#http://}
-	authority=${authority%%[/?#]*}
-	case $authority in
-	*@* | *\\*) ;;
-	localhost | localhost:* | 127.0.0.1 | 127.0.0.1:* | '[::1]' | '[::1]:'*) return ;;
-	esac
-	die 2 "plain http is for this machine alone: $base"
 }
 
 choose_downloader() {
@@ -224,8 +203,8 @@ choose_downloader() {
 	fi
 }
 
-# One directory holds all until it is done: in the target, which is the file system of the last rename, and not in a /tmp
-# that may forbid execution. Where the target is not writable, sudo or doas does the last step alone.
+# One directory holds all until it is done: in the target, so that the last step is a rename, and not in a /tmp that may
+# forbid execution. Where the target is not writable, sudo or doas does the last step alone.
 make_work_dir() {
 	job='' guard='' work='' elevate=''
 	trap clean_up EXIT
@@ -241,7 +220,7 @@ make_work_dir() {
 		if work_in "$anchor"; then return; fi
 		choose_elevation
 	fi
-	work_in "${TMPDIR:-/tmp}" || die 5 'set TMPDIR to a directory that is writable'
+	work_in "${TMPDIR:-/tmp}" || die 5 "cannot write to ${TMPDIR:-/tmp}; set TMPDIR"
 }
 
 work_in() {
@@ -276,29 +255,27 @@ as_root() {
 	if (exec </dev/tty) 2>/dev/null; then "$elevate" "$@"; else "$elevate" -n "$@"; fi
 }
 
-# Prints the command that runs this installer again, with other arguments.
+# Prints the command that runs this installer with other arguments.
 again() {
-	mirror=${BALLISTICS_BASE_URL:+"BALLISTICS_BASE_URL='$BALLISTICS_BASE_URL' "}
-	case $0,$downloader in
-	*install.sh,*) say "${mirror}sh '$0' $1" ;;
-	*,copy) say "${mirror}sh '$base/install.sh' $1" ;;
-	*) say "$pipe $base/install.sh | ${mirror}sh -s -- $1" ;;
+	case $0 in
+	*install.sh) say "sh '$0' $1" ;;
+	*) say "$pipe $base/install.sh | sh -s -- $1" ;;
 	esac
 }
 
 # Runs a program for at most $1 seconds: in the background, so that this shell acts on a signal at once, and by exec, so
-# that $! is the program. KILL and no trap for the guard: ash and yash lose a TERM that comes early.
+# that $! is the program. The guard has no trap, and is killed: ash and yash lose a TERM that comes early.
 bounded() {
 	seconds=$1
 	shift
 	exec "$@" </dev/null &
 	job=$!
 	watch_job &
-	guard=$! status=0
-	wait $job 2>/dev/null || status=$?
+	guard=$! ended=0
+	wait $job 2>/dev/null || ended=$?
 	job=''
 	stop_jobs
-	return $status
+	return $ended
 }
 
 watch_job() {
@@ -318,16 +295,16 @@ stop_jobs() {
 	job='' guard=''
 }
 
-# Fetches $1 of the store into the file $2, of $3 bytes if that is known. Else trouble says why; status 44: it is not there.
+# Fetches $1 of the store into the file $2, of $3 bytes if known. Else trouble says why; 44: it is not there.
 fetch() {
 	for pause in 1 2 0; do
 		if [ $voice = verbose ]; then warn "$downloader: $base/$1"; fi
 		rm -f "$2"
 		trouble=''
 		if attempt "$1" "$2" >"$log" 2>&1 && is_sound "$2" "${3:-0}"; then return 0; fi
-		: "${trouble:="$base/$1: $(grep . "$log" | tail -n 1)"}"
-		if grep -Eq '(error:|ERROR|HTTP/1\.[01]|`)?404 Not Found|(error:|ERROR) 404|: Not Found$' "$log"; then return 44; fi
-		if grep -Eqi 'no space|write error|writing|error on write|cannot write' "$log"; then die 5 "cannot write: $trouble"; fi
+		: "${trouble:="$base/$1: $(sed -n '/./h;$x;$p' "$log")"}"
+		if grep -Eq '(error:|ERROR|1\.[01]|`) ?404|: Not Found$' "$log"; then return 44; fi
+		if grep -Eqi 'no space|writing|on write|write error|cannot write' "$log"; then die 5 "cannot write: $trouble"; fi
 		if [ $downloader = copy ]; then return 1; fi
 		sleep $pause
 	done
@@ -340,7 +317,7 @@ attempt() {
 	case $1 in */*) ;; *) url="$url?t=$(date +%Y%m%d%H%M%S)" ;; esac
 	case $downloader in
 	copy)
-		[ -e "$base/$1" ] || { say "$base/$1: Not Found"; return 1; }
+		[ -e "$base/$1" ] || { say ': Not Found'; return 1; }
 		set -- cp "$base/$1" "$2" ;;
 	curl) set -- "$curl" -fsSL --proto "=$scheme" --tlsv1.2 --connect-timeout 20 -o "$2" "$url" ;;
 	gnu-wget) set -- wget -nv --tries=1 --timeout=20 ${ca:+"--ca-certificate=$ca"} -O "$2" "$url" ;;
@@ -356,12 +333,11 @@ attempt() {
 # No downloader's success is believed: NetBSD's ftp ends with 0 after half a file, and a login page comes with 200.
 is_sound() {
 	if grep -q 'validation not implemented' "$log"; then tls=unchecked; fi
-	if [ "$scheme" = https ] && grep -q 'URL:http://' "$log"; then
+	size=$(($(wc -c <"$1")))
+	if [ $scheme = https ] && grep -q 'URL:http://' "$log"; then
 		trouble="$url leads to plain http"
-	elif [ ! -s "$1" ]; then
-		trouble="$url: empty"
-	elif [ $(($(wc -c <"$1"))) -lt "$2" ]; then
-		trouble="$url: cut short, $(($(wc -c <"$1"))) of $2 bytes"
+	elif [ $size -lt "$2" ] || [ $size = 0 ]; then
+		trouble="$url: cut short, $size bytes${2:+ of $2}"
 	elif dd if="$1" bs=512 count=1 2>/dev/null | grep -Eqi '<!doctype|<html'; then
 		trouble="$url: a web page came in its place, from a proxy or a login"
 	fi
@@ -374,22 +350,21 @@ lost() {
 		warn "the server's certificate was not accepted; is the clock right? $(date)" \
 			'behind a TLS proxy, BALLISTICS_CA_FILE names its certificate'
 	fi
-	for variable in https_proxy HTTPS_PROXY all_proxy ALL_PROXY http_proxy HTTP_PROXY no_proxy NO_PROXY; do
-		eval "value=\${$variable-}"
-		# Before the @ stands a password.
-		if [ -n "$value" ]; then warn "set: $variable=${value##*@}"; fi
-	done
+	# Before the @ stands a password.
+	env | grep -i '^[a-z]*_proxy=' | sed 's/=.*@/=/; s/^/install.sh: set is /' >&2
 	exit 6
 }
 
 # Keeps of catalog.txt the lines `version size verdict reason` for this platform. An old store has no catalog.
 read_catalog() {
-	found=0
-	fetch catalog.txt "$work/view" || found=$?
-	case $found in 0) ;; 44) return ;; *) lost ;; esac
-	while read -r p v _ s f _ || [ -n "$p" ]; do
+	: >"$work/catalog"
+	fetch catalog.txt "$work/view" || {
+		[ $? = 44 ] || lost
+		return 0
+	}
+	while read -r p v _ s floor _ || [ -n "$p" ]; do
 		if [ "$p" != $platform ] || ! is_version "$v"; then continue; fi
-		judge "${f%%[!0-9a-z.-]*}"
+		judge "${floor%%[!0-9a-z.-]*}"
 		say "$v $s $verdict $reason"
 	done <"$work/view" >"$work/catalog"
 }
@@ -427,30 +402,27 @@ older() {
 }
 
 list_versions() {
-	if [ ! -s "$work/catalog" ]; then newest_version; say "$version"; return; fi
+	if [ ! -s "$work/catalog" ]; then newest_version; say "$version"; fi
 	while read -r v _ verdict reason; do
-		if [ "$verdict" = yes ]; then say "$v"; else say "$v  $reason"; fi
+		if [ $verdict = yes ]; then say "$v"; else say "$v  $reason"; fi
 	done <"$work/catalog"
 }
 
 # Decides the version, once. From here on only names whose bytes never change are fetched.
 choose_version() {
-	version=$asked size='' verdict=yes
+	version=$asked verdict='' length=0
 	if [ -z "$asked" ]; then newest_version; fi
 	name=ballistics-$version-$platform
 	while read -r v s fits why; do
-		if [ "$v" = "$version" ]; then size=$s verdict=$fits reason=$why; fi
+		if [ "$v" = "$version" ]; then length=$s verdict=$fits reason=$why; fi
 	done <"$work/catalog"
-	if [ -n "$asked" ] && [ -z "$size" ] && [ -s "$work/catalog" ]; then
-		die 3 "ballistics $version is not published for $platform; what is: $(again --list-versions)"
-	fi
 	case $verdict in
+	'') if [ -n "$asked" ] && [ -s "$work/catalog" ]; then not_published; fi ;;
 	perhaps) warn "ballistics $version $reason; trying it" ;;
 	no)
-		fits=$(sed -n '/^[0-9.]* [^ ]* yes /{s/ .*//p;q;}' "$work/catalog")
-		warn "ballistics $version $reason"
-		if [ -n "$fits" ]; then die 3 "the newest that fits: $(again "--version $fits")"; fi
-		die 3 "none that fits is published; with Rust: $from_source" ;;
+		fits=$(sed -n '/^[0-9.]* [^ ]* yes/{s/ .*//p;q;}' "$work/catalog")
+		if [ -n "$fits" ]; then fits="the newest that fits: $(again "--version $fits")"; fi
+		die 3 "ballistics $version $reason" "${fits:-"none that fits is published; with Rust: $from_source"}" ;;
 	esac
 }
 
@@ -464,6 +436,10 @@ newest_version() {
 	if is_version "$latest" && older "$version" "$latest"; then
 		warn "ballistics $latest is out, but not for $platform yet; this is $version"
 	fi
+}
+
+not_published() {
+	die 3 "ballistics $version is not published for $platform; what is: $(again --list-versions)"
 }
 
 describe() {
@@ -481,7 +457,10 @@ is_downgrade() {
 }
 
 fetch_checksum() {
-	fetch "$version/$name.sha256" "$work/sum" || lost
+	fetch "$version/$name.sha256" "$work/sum" || {
+		if [ $? = 44 ] && [ -n "$asked" ]; then not_published; fi
+		lost
+	}
 	sum=$(one_hash <"$work/sum") || die 7 "$base/$version/$name.sha256 holds no SHA-256"
 }
 
@@ -532,9 +511,10 @@ unsigned() {
 }
 
 verify_signature() {
-	found=0
-	fetch "$version/$name.sha256.sig" "$work/sig" || found=$?
-	case $found in 0) ;; 44) die 7 "$name has no signature, and must have one" ;; *) lost ;; esac
+	fetch "$version/$name.sha256.sig" "$work/sig" || {
+		[ $? = 44 ] || lost
+		die 7 "$name has no signature, and must have one"
+	}
 	say "$release_keys" | sed -n 's/^ssh-/ballistics-release namespaces="ballistics-release" &/p' >"$work/keys"
 	say "$sum  $name" | ssh-keygen -Y verify -f "$work/keys" -I ballistics-release -n ballistics-release -s "$work/sig" >"$log" 2>&1 ||
 		die 7 "$name is not signed by a release key: $(cat "$log")"
@@ -549,7 +529,7 @@ is_installed() {
 }
 
 fetch_binary() {
-	fetch "$version/$name" "$work/ballistics" "${size:-0}" || lost
+	fetch "$version/$name" "$work/ballistics" "$length" || lost
 	hash_of "$work/ballistics"
 	[ "$hash" = "$sum" ] || die 7 "$base/$version/$name has not its checksum: expected $sum, got $hash"
 }
@@ -565,9 +545,8 @@ place_binary() {
 	say "$sum  $dest" >"$work/receipt"
 	if [ -n "$elevate" ]; then
 		# shellcheck disable=SC2016
-		as_root sh -c 'umask 022; cd "$1" && mkdir -p "$2" && cp ballistics "$2/.ballistics.new" && chmod 755 "$2/.ballistics.new" &&
-			cp receipt "$2/.ballistics.receipt" && mv -f "$2/.ballistics.new" "$2/ballistics" || { rm -f "$2/.ballistics.new"; exit 1; }' \
-			sh "$work" "$bindir" || not_writable
+		as_root sh -c 'umask 022; cd "$1" && mkdir -p "$2" && cp ballistics "$2/.ballistics.new" && cp receipt "$2/.ballistics.receipt" &&
+			mv -f "$2/.ballistics.new" "$2/ballistics" || { rm -f "$2/.ballistics.new"; exit 1; }' sh "$work" "$bindir" || not_writable
 		return
 	fi
 	{ mkdir -p "$bindir" && mv -f "$work/receipt" "$receipt" && mv -f "$work/ballistics" "$dest"; } 2>"$log" ||
@@ -598,7 +577,7 @@ uninstall() {
 	[ "$hash" = "$sum" ] || die 7 "$dest has changed since it was installed; remove it by hand"
 	if [ $dry = 1 ]; then talk "would remove $dest"; return; fi
 	if ! rm -f "$dest" "$receipt" 2>/dev/null; then
-		downloader=copy base=$base_url
+		choose_source
 		choose_elevation
 		as_root rm -f "$dest" "$receipt" || die 5 "cannot remove $dest"
 	fi
