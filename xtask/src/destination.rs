@@ -1,5 +1,6 @@
 //! A step of a release: where it goes, whether that place may take it, and whether what is there may be replaced.
 
+use crate::manifest::SourceRecord;
 use crate::publish::Manner;
 use crate::store::Store;
 use crate::ui::Ui;
@@ -64,6 +65,26 @@ impl Destination {
             manner,
             instead_of: None,
         })
+    }
+
+    /// A version that is published from another source will not be taken; better known before sixteen minutes of building.
+    pub fn accepts(&self, source: &SourceRecord) -> Result<()> {
+        let index = self.store.index()?;
+        let Some(listed) = index.versions.get(&source.version) else {
+            return Ok(());
+        };
+        let gives_way = self.manner == Manner::Development && listed.development;
+        if gives_way || listed.source_sha256 == source.sha256 {
+            return Ok(());
+        }
+        Err(refuse(format!(
+            "{} in {} is published from commit {} (source {}), and this is source {}; a release is never replaced: raise the package's version",
+            source.version,
+            self.store.location(),
+            listed.commit.get(..12).unwrap_or(&listed.commit),
+            listed.source_sha256.short(),
+            source.sha256.short()
+        )))
     }
 
     /// The store of a dry run starts empty, as for the first publish of all.

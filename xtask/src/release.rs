@@ -49,32 +49,24 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
         local: flags.local,
         dry_run: flags.dry_run,
     };
-    let destination = Destination::choose(
-        workspace,
-        &commit.revision.version,
-        commit.revision.tagged,
-        &route,
-    )?;
+    let Revision {
+        version, tagged, ..
+    } = &commit.revision;
+    let destination = Destination::choose(workspace, version, *tagged, &route)?;
+    destination.store.preflight()?;
     let signer = open_signer(workspace)?;
 
     let building = Building {
         workspace,
         commit: &commit,
-        selection: Selection {
-            nodes: flags.node,
-            platforms: flags::platforms(&flags.platform)?,
-            local: flags.local,
-        },
-        manner: Manner {
-            fresh: flags.fresh,
-            fail_fast: flags.fail_fast,
-            jobs: flags::jobs(flags.jobs)?,
-        },
+        destination: Some(&destination),
+        selection: selection(flags.node, &flags.platform, flags.local)?,
+        manner: manner(flags.fresh, flags.fail_fast, flags.jobs)?,
         universal: flags.universal,
         sealing: Sealing::AtOnce(signer.as_ref()),
     };
     let mut built = building.run(console)?;
-    console.ui.table(&mut built.rows, started.elapsed());
+    console.ui.table(&mut built.rows);
     let ending = judge(&built.rows)?;
     seal::seal_version(
         &built.dist,
@@ -104,21 +96,17 @@ pub fn dist(workspace: &Workspace, flags: flags::Dist, console: &Console) -> Res
     let building = Building {
         workspace,
         commit: &Commit::find(workspace, &flags.version, flags.allow_dirty)?,
-        selection: Selection {
-            nodes: flags.node,
-            platforms: flags::platforms(&flags.platform)?,
-            local: flags.local,
-        },
-        manner: Manner {
-            fresh: flags.fresh,
-            fail_fast: flags.fail_fast,
-            jobs: flags::jobs(flags.jobs)?,
-        },
+        destination: None,
+        selection: selection(flags.node, &flags.platform, flags.local)?,
+        manner: manner(flags.fresh, flags.fail_fast, flags.jobs)?,
         universal: flags.universal,
         sealing: Sealing::Later,
     };
     let mut built = building.run(console)?;
-    console.ui.table(&mut built.rows, started.elapsed());
+    console.ui.table(&mut built.rows);
+    console
+        .ui
+        .say(&format!("Total time: {}", show_duration(started.elapsed())));
     console.ui.result(built.dist.directory().as_str());
     judge(&built.rows)
 }
@@ -190,6 +178,22 @@ pub fn verify(workspace: &Workspace, flags: flags::Verify, console: &Console) ->
     Ok(Ending::Done)
 }
 
+fn selection(nodes: Vec<String>, platforms: &[String], local: bool) -> Result<Selection> {
+    Ok(Selection {
+        nodes,
+        platforms: flags::platforms(platforms)?,
+        local,
+    })
+}
+
+fn manner(fresh: bool, fail_fast: bool, jobs: Option<usize>) -> Result<Manner> {
+    Ok(Manner {
+        fresh,
+        fail_fast,
+        jobs: flags::jobs(jobs)?,
+    })
+}
+
 /// What is released: a commit of this repository.
 struct Commit {
     repository: Repository,
@@ -212,6 +216,8 @@ impl Commit {
 struct Building<'a> {
     workspace: &'a Workspace,
     commit: &'a Commit,
+    /// Asked before anything is built whether it can take this source.
+    destination: Option<&'a Destination>,
     selection: Selection,
     manner: Manner,
     universal: bool,
@@ -246,6 +252,9 @@ impl Building<'_> {
             console.ui.warn(damage);
         }
         let (source, archive) = repository.archive(sh, revision, &dist)?;
+        if let Some(destination) = self.destination {
+            destination.accepts(&source)?;
+        }
         self.introduce(&plan, &source.sha256, console.ui);
         for platform in dist.take_source(&source, &archive)? {
             console.ui.say(&format!(

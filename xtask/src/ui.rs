@@ -92,8 +92,8 @@ impl Ui {
         }
     }
 
-    /// The article's closing table, the fastest first, and the total.
-    pub fn table(&self, rows: &mut [Row], total: Duration) {
+    /// The closing table, the fastest first.
+    pub fn table(&self, rows: &mut [Row]) {
         rows.sort_by_key(|row| row.elapsed);
         let width = rows.iter().map(|row| row.node.len()).max().unwrap_or(0);
         self.say("Build results:");
@@ -117,7 +117,6 @@ impl Ui {
             );
             self.say(line.trim_end());
         }
-        self.say(&format!("Total time: {}", show_duration(total)));
     }
 }
 
