@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: everything that must pass before a change lands. Installs what it needs, or names it; skips nothing.
 
+mod cross;
 mod packages;
 mod smoke;
 
@@ -59,7 +60,7 @@ const STEPS: [Step; 8] = [
     Step {
         name: "cross",
         does: "a release of real macOS programs, cross-built",
-        run: cross,
+        run: cross::run,
         extra: true,
     },
     // Last, so that the run ends with the test runner's own summary.
@@ -217,17 +218,4 @@ fn is_shell(path: &camino::Utf8Path) -> bool {
     let interpreter = String::from_utf8_lossy(first);
     let by_first_line = interpreter.starts_with("#!") && interpreter.trim_end().ends_with("sh");
     by_first_line || path.extension() == Some("sh")
-}
-
-fn cross(check: &Check) -> Result<()> {
-    check.cargo(&[
-        "test",
-        "--package",
-        "xtask",
-        "--locked",
-        "--test",
-        "cross",
-        "--",
-        "--ignored",
-    ])
 }

@@ -140,6 +140,29 @@ pub fn install(check: &Check) -> Result<()> {
     }
 }
 
+/// LLVM's lipo takes the arguments of Apple's.
+pub const LIPO: &str = "/usr/bin/llvm-lipo";
+
+/// Only `--cross` needs these, and only Debian has what its script asks for.
+pub fn install_cross_tools(check: &Check) -> Result<()> {
+    if !is_installed("apt-get") {
+        return Err(refuse(
+            "--cross builds with packages of Debian; run it on Debian or a relative",
+        ));
+    }
+    if std::path::Path::new(LIPO).exists() {
+        return Ok(());
+    }
+    if !is_root()? {
+        return Err(refuse(
+            "--cross needs LLVM's lipo; run `apt-get install llvm`",
+        ));
+    }
+    check.console.ui.say("installing llvm");
+    apt_get(&["update", "-qq"])?;
+    apt_get(&["install", "-y", "-qq", "--no-install-recommends", "llvm"])
+}
+
 /// A fresh rustup of the minimal profile has neither.
 fn check_components() -> Result<()> {
     for component in ["rustfmt", "clippy"] {
