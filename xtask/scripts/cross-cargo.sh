@@ -138,6 +138,7 @@ WRAPPER
 }
 
 run_cargo() {
+    [ "${1-}" != package ] || package_with_own_cargo "$@"
     libraries
     # RUSTC_BOOTSTRAP lets a stable cargo know -Z. Without SDKROOT rustc asks xcrun for a macOS SDK, and warns; an empty folder will do.
     export CARGO_HOME="$dir/cargo-home" RUSTC="$dir/bin/rustc" RUSTC_BOOTSTRAP=1 SDKROOT="$dir/sdk" CARGO_NET_OFFLINE=true
@@ -153,6 +154,13 @@ run_cargo() {
         exec "$dir/rust/usr/bin/cargo" -Zbuild-std=std,panic_abort -Zbuild-std-features=panic-unwind "$@"
     fi
     exec "$dir/rust/usr/bin/cargo" "$@"
+}
+
+# Packaging resolves the whole workspace, whose other members have dependencies that the replaced registry lacks.
+package_with_own_cargo() {
+    PATH=$(printf '%s\n' "$PATH" | tr ':' '\n' | grep -Fvx "$dir/bin" | paste -sd : -)
+    export PATH
+    exec cargo "$@"
 }
 
 names_foreign_target() {
