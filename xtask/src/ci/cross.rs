@@ -31,7 +31,7 @@ prove  = false
 const SABOTAGE: &str = "\n#[cfg(all(target_os = \"macos\", target_arch = \"x86_64\"))]\ncompile_error!(\"sabotaged\");\n";
 
 pub fn run(check: &Check) -> Result<()> {
-    packages::install_cross_tools(check)?;
+    let lipo = packages::install_lipo(check)?;
     let root = &check.workspace.root;
     let tools = root.join("target/cross");
     let prepared = Timed::new(root.join("xtask/scripts/cross-cargo.sh"), DEADLINE)
@@ -43,6 +43,7 @@ pub fn run(check: &Check) -> Result<()> {
     let room =
         Utf8Path::from_path(room.path()).context("the temp directory's name is not UTF-8")?;
     let mac = StandInMac::make(room, root, &tools)?;
+    std::os::unix::fs::symlink(lipo, room.join("bin/lipo"))?;
     let released = mac.xtask(&[
         "release",
         "--universal",
@@ -78,7 +79,6 @@ impl StandInMac {
             ),
         };
         fs::create_dir(room.join("bin"))?;
-        std::os::unix::fs::symlink(packages::LIPO, room.join("bin/lipo"))?;
         fs::write(room.join("nodes.toml"), NODES)?;
         let clone = Timed::new("git", DEADLINE)
             .args(["clone", "--quiet", root.as_str(), mac.clone.as_str()])

@@ -3,7 +3,8 @@
 use super::{Check, DEADLINE};
 use crate::process::{is_installed, Timed};
 use crate::words::refuse;
-use anyhow::{bail, Result};
+use anyhow::{bail, Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
 
 /// A program, and the package that brings it, per package manager.
 struct Tool {
@@ -140,18 +141,15 @@ pub fn install(check: &Check) -> Result<()> {
     }
 }
 
-/// LLVM's lipo takes the arguments of Apple's.
-pub const LIPO: &str = "/usr/bin/llvm-lipo";
-
-/// Only `--cross` needs these, and only Debian has what its script asks for.
-pub fn install_cross_tools(check: &Check) -> Result<()> {
+/// Only `--cross` needs LLVM's lipo, which takes the arguments of Apple's; and only Debian has what its script asks for.
+pub fn install_lipo(check: &Check) -> Result<Utf8PathBuf> {
     if !is_installed("apt-get") {
         return Err(refuse(
             "--cross builds with packages of Debian; run it on Debian or a relative",
         ));
     }
-    if std::path::Path::new(LIPO).exists() {
-        return Ok(());
+    if let Some(lipo) = find_lipo()? {
+        return Ok(lipo);
     }
     if !is_root()? {
         return Err(refuse(
@@ -160,7 +158,19 @@ pub fn install_cross_tools(check: &Check) -> Result<()> {
     }
     check.console.ui.say("installing llvm");
     apt_get(&["update", "-qq"])?;
-    apt_get(&["install", "-y", "-qq", "--no-install-recommends", "llvm"])
+    apt_get(&["install", "-y", "-qq", "--no-install-recommends", "llvm"])?;
+    find_lipo()?.context("package llvm was installed, and there is still no llvm-lipo")
+}
+
+/// Debian puts its version behind the name.
+fn find_lipo() -> Result<Option<Utf8PathBuf>> {
+    for entry in Utf8Path::new("/usr/bin").read_dir_utf8()? {
+        let entry = entry?;
+        if entry.file_name() == "llvm-lipo" || entry.file_name().starts_with("llvm-lipo-") {
+            return Ok(Some(entry.into_path()));
+        }
+    }
+    Ok(None)
 }
 
 /// A fresh rustup of the minimal profile has neither.
