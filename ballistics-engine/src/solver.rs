@@ -5,7 +5,7 @@ use crate::drag::Retardation;
 use crate::elementary::angle_of;
 use crate::error::{within, Error, Unit};
 use crate::forces::{speed, Forces, State};
-use crate::integration::{Flight, TOLERANCE};
+use crate::integration::{Flight, NORMAL};
 use crate::quantity::{Angle, Energy, Length, Velocity};
 use crate::shot::{Place, Shot, Zero};
 use crate::stability::{Spin, Stability, MASS_LIMITS};
@@ -174,18 +174,40 @@ impl Solver {
         Ok(rows)
     }
 
+    /// The same shot with another elevation of the bore, in radians.
+    pub(crate) fn with_elevation(&self, elevation: f64) -> Self {
+        let launch = Launch {
+            elevation,
+            ..self.launch
+        };
+        Self {
+            launch,
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn parts(&self) -> (&Forces, &Wind, &Launch) {
+        (&self.forces, &self.wind, &self.launch)
+    }
+
+    /// In meters.
+    pub(crate) fn longest_range(&self) -> f64 {
+        self.longest_range
+    }
+
     pub(crate) fn flight(&self) -> Flight<'_> {
-        Flight::new(&self.forces, &self.wind, self.launch.state(), TOLERANCE)
+        Flight::new(&self.forces, &self.wind, self.launch.state(), NORMAL)
     }
 
     pub(crate) fn row(&self, flight: &Flight) -> Row {
         let state = &flight.state;
-        let (seconds, drop, velocity) = (state[0], state[1], speed(state));
+        let [_, _, _, drop, offset, seconds] = *state;
+        let velocity = speed(state);
         let drift = match &self.stability {
             Some(stability) if self.spin_drift => stability.spin_drift(seconds).as_meters(),
             _ => 0.0,
         };
-        let windage = state[2] + drift;
+        let windage = offset + drift;
         Row {
             range: Length::meters(flight.range),
             seconds,
@@ -208,12 +230,12 @@ impl Launch {
         let (forward, upward) = (self.velocity * cos, self.velocity * sin);
         let (height, offset) = (-self.sight_height * cos_cant, -self.sight_height * sin_cant);
         [
-            0.0,
-            height,
-            offset,
             forward,
             upward * cos_cant,
             upward * sin_cant,
+            height,
+            offset,
+            0.0,
         ]
     }
 }
@@ -290,14 +312,11 @@ fn zero_angle(shot: &Shot, level: &Forces, launch: &Launch) -> Result<f64, Error
                 range.as_meters(),
                 (1.0, LONGEST_RANGE),
             )?;
-            zero::elevation(
-                level,
-                &Launch {
-                    cant: 0.0,
-                    ..*launch
-                },
-                range,
-            )
+            let upright = Launch {
+                cant: 0.0,
+                ..*launch
+            };
+            zero::elevation(level, &Wind::still(), &upright, range)
         }
     }
 }

@@ -5,29 +5,28 @@ use std::f64::consts::FRAC_PI_4;
 
 use crate::elementary::{asin, atan};
 use crate::error::Error;
-use crate::forces::Forces;
-use crate::integration::{Flight, FINE_TOLERANCE};
+use crate::forces::{Forces, GRAVITY};
+use crate::integration::{Flight, FINE};
 use crate::solver::Launch;
 use crate::wind::Wind;
 
-/// The miss in meters at which the search ends.
-const MISS: f64 = 1e-9;
+/// The miss, as an angle, from which one secant step more ends within 1e-12 rad and needs no flight to confirm it.
+const NEAR_MISS: f64 = 1e-7;
 const MOST_FLIGHTS: u32 = 80;
-const GRAVITY: f64 = 9.806_65;
 
-/// The flatter of the two elevations, in radians.
-pub(crate) fn elevation(level: &Forces, launch: &Launch, range: f64) -> Result<f64, Error> {
-    let still = Wind::still();
+/// The flatter of the two elevations that meet the line of sight at the range, in radians.
+pub(crate) fn elevation(
+    forces: &Forces,
+    wind: &Wind,
+    launch: &Launch,
+    range: f64,
+) -> Result<f64, Error> {
     let shoot = |elevation: f64| {
-        miss(
-            level,
-            &still,
-            &Launch {
-                elevation,
-                ..*launch
-            },
-            range,
-        )
+        let launch = Launch {
+            elevation,
+            ..*launch
+        };
+        miss(forces, wind, &launch, range)
     };
     let mut bracket = (-FRAC_PI_4, FRAC_PI_4);
     let mut trial = drag_free(launch, range);
@@ -35,12 +34,15 @@ pub(crate) fn elevation(level: &Forces, launch: &Launch, range: f64) -> Result<f
     let mut reached = 0.0f64;
     for _ in 0..MOST_FLIGHTS {
         let next = match shoot(trial) {
-            Ok(miss) if miss.abs() <= MISS => return Ok(trial),
             Ok(miss) => {
                 narrow(&mut bracket, trial, miss);
                 let slope = last.map_or(range, |(angle, off)| (miss - off) / (trial - angle));
+                let next = trial - miss / slope;
+                if miss.abs() <= NEAR_MISS * range {
+                    return Ok(next);
+                }
                 last = Some((trial, miss));
-                trial - miss / slope
+                next
             }
             Err(spent_at) => {
                 reached = reached.max(spent_at);
@@ -67,9 +69,9 @@ pub(crate) fn elevation(level: &Forces, launch: &Launch, range: f64) -> Result<f
 
 /// Height over the line of sight at the range, or how far the shot came.
 fn miss(forces: &Forces, wind: &Wind, launch: &Launch, range: f64) -> Result<f64, f64> {
-    let mut flight = Flight::new(forces, wind, launch.state(), FINE_TOLERANCE);
+    let mut flight = Flight::new(forces, wind, launch.state(), FINE);
     match flight.fly_to(range) {
-        Ok(()) => Ok(flight.state[1]),
+        Ok(()) => Ok(flight.state[3]),
         Err(_) => Err(flight.range),
     }
 }

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 
 use super::DragCurve;
 use crate::error::{within, Error, Unit};
-use crate::quantity::Velocity;
+use crate::quantity::{Length, Mass, Velocity};
 
 /// kg/m2 in a lb/in2: 0.45359237 / 0.0254^2.
 const KG_PER_M2_PER_LB_PER_IN2: f64 = 703.069_579_639_159_9;
@@ -23,32 +23,63 @@ pub enum BallisticCoefficient {
     ByVelocity(Vec<(Velocity, f64)>),
 }
 
-/// Retardation per air density, speed and Mach: the inner product of curve and coefficient.
+impl BallisticCoefficient {
+    /// Mass over diameter squared: the coefficient that goes with a projectile's own drag curve.
+    #[must_use]
+    pub fn sectional_density(mass: Mass, diameter: Length) -> Self {
+        let kg_per_m2 = mass.as_kilograms() / (diameter.as_meters() * diameter.as_meters());
+        BallisticCoefficient::Constant(kg_per_m2 / KG_PER_M2_PER_LB_PER_IN2)
+    }
+}
+
+/// pi/8 over the coefficient's unit: what Cd / BC is multiplied by.
+const FACTOR: f64 = PI / 8.0 / KG_PER_M2_PER_LB_PER_IN2;
+
+/// Drag of one projectile: its curve over its coefficient.
 #[derive(Debug, Clone)]
 pub(crate) struct Retardation {
-    curve: DragCurve,
+    pub(crate) curve: DragCurve,
     coefficient: BallisticCoefficient,
+    /// FACTOR / BC where that is constant.
+    constant: Option<f64>,
 }
 
 impl Retardation {
     pub(crate) fn new(curve: DragCurve, coefficient: BallisticCoefficient) -> Result<Self, Error> {
-        match &coefficient {
-            BallisticCoefficient::Constant(value) => check(*value)?,
-            BallisticCoefficient::ByMach(points) => check_points(points)?,
-            BallisticCoefficient::ByVelocity(bands) => check_bands(bands)?,
-        }
-        Ok(Self { curve, coefficient })
+        let constant = match &coefficient {
+            BallisticCoefficient::Constant(value) => Some(FACTOR / check(*value)?),
+            BallisticCoefficient::ByMach(points) => check_points(points).map(|()| None)?,
+            BallisticCoefficient::ByVelocity(bands) => check_bands(bands).map(|()| None)?,
+        };
+        Ok(Self {
+            curve,
+            coefficient,
+            constant,
+        })
     }
 
-    /// Deceleration / (density * speed^2), in m2/kg.
+    /// What density * speed^2 * Cd is multiplied by to give the deceleration, in m2/kg.
     #[inline]
-    pub(crate) fn at(&self, mach: f64, speed: f64) -> f64 {
+    pub(crate) fn factor(&self, mach: f64, speed: f64) -> f64 {
+        match self.constant {
+            Some(factor) => factor,
+            None => self.varying(mach, speed),
+        }
+    }
+
+    /// Whether the coefficient jumps from band to band.
+    pub(crate) fn is_stepwise(&self) -> bool {
+        matches!(self.coefficient, BallisticCoefficient::ByVelocity(_))
+    }
+
+    #[inline(never)]
+    fn varying(&self, mach: f64, speed: f64) -> f64 {
         let coefficient = match &self.coefficient {
             BallisticCoefficient::Constant(value) => *value,
             BallisticCoefficient::ByMach(points) => interpolate(points, mach),
             BallisticCoefficient::ByVelocity(bands) => band(bands, speed),
         };
-        self.curve.at(mach) * (PI / 8.0 / KG_PER_M2_PER_LB_PER_IN2) / coefficient
+        FACTOR / coefficient
     }
 }
 
@@ -69,8 +100,8 @@ fn band(bands: &[(Velocity, f64)], speed: f64) -> f64 {
     reached.unwrap_or(&bands[bands.len() - 1]).1
 }
 
-fn check(coefficient: f64) -> Result<(), Error> {
-    within("ballistic coefficient", Unit::None, coefficient, LIMITS).map(|_| ())
+fn check(coefficient: f64) -> Result<f64, Error> {
+    within("ballistic coefficient", Unit::None, coefficient, LIMITS)
 }
 
 fn check_points(points: &[(f64, f64)]) -> Result<(), Error> {

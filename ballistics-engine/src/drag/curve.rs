@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{within, Error, Unit};
 
-/// Index cells per Mach. All standard functions have their knots on this grid.
+/// Cells per Mach of the grid on which all standard functions have their knots.
 const CELLS_PER_MACH: f64 = 40.0;
 const MAXIMUM_MACH: f64 = 20.0;
 const MAXIMUM_KNOTS: usize = 10_000;
@@ -18,17 +18,18 @@ pub struct DragCurve {
 }
 
 #[derive(Debug, PartialEq)]
-struct Table {
-    segments: Vec<Segment>,
-    /// For each cell of the Mach grid, the first segment that reaches into it.
-    first_segment: Vec<u16>,
+enum Table {
+    /// Cubics in the position within a cell of the grid: found without a search.
+    Grid(Vec<[f64; 4]>),
+    /// Cubics from knot to knot.
+    Knots(Vec<Segment>),
 }
 
 /// A cubic in `mach - start`, valid to the start of the next segment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Segment {
     start: f64,
-    coefficients: [f64; 4],
+    cubic: [f64; 4],
 }
 
 impl DragCurve {
@@ -71,12 +72,13 @@ impl DragCurve {
 
     pub(super) fn from_table(knots: &[(f64, f64)]) -> Self {
         let segments = segments(knots);
-        let first_segment = first_segments(&segments);
+        let table = if knots.iter().all(|knot| is_on_grid(knot.0)) {
+            Table::Grid(cells(&segments))
+        } else {
+            Table::Knots(segments)
+        };
         Self {
-            table: Arc::new(Table {
-                segments,
-                first_segment,
-            }),
+            table: Arc::new(table),
         }
     }
 }
@@ -84,22 +86,61 @@ impl DragCurve {
 impl Table {
     #[inline]
     fn at(&self, mach: f64) -> f64 {
-        let cell = ((mach * CELLS_PER_MACH) as usize).min(self.first_segment.len() - 1);
-        let mut index = usize::from(self.first_segment[cell]);
-        while index + 1 < self.segments.len() && self.segments[index + 1].start <= mach {
-            index += 1;
+        match self {
+            Table::Grid(cells) => {
+                let position = mach * CELLS_PER_MACH;
+                // u32, because a cast to usize costs a dozen instructions more.
+                let cell = (position as u32 as usize).min(cells.len() - 1);
+                value(&cells[cell], position - cell as f64)
+            }
+            Table::Knots(segments) => search(segments, mach),
         }
-        self.segments[index].at(mach)
     }
 }
 
-impl Segment {
-    #[inline]
-    fn at(&self, mach: f64) -> f64 {
-        let s = mach - self.start;
-        let [a, b, c, d] = self.coefficients;
-        a + s * (b + s * (c + s * d))
-    }
+#[inline(never)]
+fn search(segments: &[Segment], mach: f64) -> f64 {
+    let segment = &segments[segment_at(segments, mach)];
+    value(&segment.cubic, mach - segment.start)
+}
+
+#[inline]
+fn value(cubic: &[f64; 4], x: f64) -> f64 {
+    let [a, b, c, d] = *cubic;
+    (a + x * b) + x * x * (c + x * d)
+}
+
+fn segment_at(segments: &[Segment], mach: f64) -> usize {
+    segments
+        .partition_point(|segment| segment.start <= mach)
+        .max(1)
+        - 1
+}
+
+fn is_on_grid(mach: f64) -> bool {
+    let position = mach * CELLS_PER_MACH;
+    (position - position.round()).abs() < 1e-9
+}
+
+/// The cubics of the segments, each expanded about the cell's left edge in units of a cell.
+fn cells(segments: &[Segment]) -> Vec<[f64; 4]> {
+    let end = segments[segments.len() - 1].start;
+    let count = (end * CELLS_PER_MACH).round() as usize + 1;
+    let cell = |index: usize| {
+        let left = index as f64 / CELLS_PER_MACH;
+        // The cell's middle is in no doubt about its segment.
+        let segment = &segments[segment_at(segments, left + 0.5 / CELLS_PER_MACH)];
+        let [_, b, c, d] = segment.cubic;
+        let (x, unit) = (left - segment.start, 1.0 / CELLS_PER_MACH);
+        let slope = b + x * (2.0 * c + x * 3.0 * d);
+        [
+            value(&segment.cubic, x),
+            slope * unit,
+            (c + 3.0 * d * x) * unit * unit,
+            d * unit * unit * unit,
+        ]
+    };
+    (0..count).map(cell).collect()
 }
 
 /// One cubic per knot interval, between a constant below the first knot and one above the last.
@@ -108,7 +149,7 @@ fn segments(knots: &[(f64, f64)]) -> Vec<Segment> {
     let slopes = slopes(knots);
     let mut segments = vec![Segment {
         start: 0.0,
-        coefficients: [first.1, 0.0, 0.0, 0.0],
+        cubic: [first.1, 0.0, 0.0, 0.0],
     }];
     for (k, pair) in knots.windows(2).enumerate() {
         let width = pair[1].0 - pair[0].0;
@@ -117,27 +158,14 @@ fn segments(knots: &[(f64, f64)]) -> Vec<Segment> {
         let cube = (slopes[k] + slopes[k + 1] - 2.0 * secant) / (width * width);
         segments.push(Segment {
             start: pair[0].0,
-            coefficients: [pair[0].1, slopes[k], square, cube],
+            cubic: [pair[0].1, slopes[k], square, cube],
         });
     }
     segments.push(Segment {
         start: last.0,
-        coefficients: [last.1, 0.0, 0.0, 0.0],
+        cubic: [last.1, 0.0, 0.0, 0.0],
     });
     segments
-}
-
-fn first_segments(segments: &[Segment]) -> Vec<u16> {
-    let end = segments[segments.len() - 1].start;
-    let cells = (end * CELLS_PER_MACH).ceil() as usize + 1;
-    let first = |cell: usize| {
-        let mach = cell as f64 / CELLS_PER_MACH;
-        segments
-            .iter()
-            .rposition(|segment| segment.start <= mach)
-            .unwrap_or(0) as u16
-    };
-    (0..cells).map(first).collect()
 }
 
 fn slopes(knots: &[(f64, f64)]) -> Vec<f64> {
