@@ -15,15 +15,15 @@ pub(crate) type State = [f64; 6];
 #[derive(Debug, Clone)]
 pub(crate) struct Forces {
     pub(crate) retardation: Retardation,
-    density: f64,
+    pub(crate) density: f64,
     inverse_sound: f64,
     /// LAPSE over the muzzle's temperature, times the height gained per meter along and above the line of sight.
     lapse_along: f64,
     lapse_above: f64,
-    gravity_along: f64,
-    gravity_above: f64,
+    pub(crate) gravity_along: f64,
+    pub(crate) gravity_above: f64,
     /// Twice the earth's rotation in (along, up, right).
-    rotation: [f64; 3],
+    pub(crate) rotation: [f64; 3],
 }
 
 impl Forces {
@@ -54,7 +54,7 @@ impl Forces {
         let [vx, vy, vz, height, _, _] = *state;
         let (wx, wy, wz) = (vx - wind[0], vy - wind[1], vz - wind[2]);
         let speed = (wx * wx + wy * wy + wz * wz).sqrt();
-        let cooling = range * self.lapse_along + height * self.lapse_above;
+        let cooling = self.cooling(range, height);
         let mach = speed * self.inverse_sound_speed(cooling);
         let inverse = 1.0 / vx;
         // All but Cd, which is known last, is multiplied first: the processor does it while it waits.
@@ -81,12 +81,18 @@ impl Forces {
 
     /// Ground speed over the local speed of sound.
     pub(crate) fn mach(&self, range: f64, state: &State) -> f64 {
-        let cooling = range * self.lapse_along + state[3] * self.lapse_above;
+        let cooling = self.cooling(range, state[3]);
         speed(state) * self.inverse_sound_speed(cooling)
     }
 
+    /// The part of the muzzle's temperature that is lost at a place.
     #[inline]
-    fn inverse_sound_speed(&self, cooling: f64) -> f64 {
+    pub(crate) fn cooling(&self, range: f64, height: f64) -> f64 {
+        range * self.lapse_along + height * self.lapse_above
+    }
+
+    #[inline]
+    pub(crate) fn inverse_sound_speed(&self, cooling: f64) -> f64 {
         self.inverse_sound / (1.0 - cooling).sqrt()
     }
 }
@@ -110,7 +116,7 @@ const DENSITY_SERIES: [f64; 8] = {
 
 /// Density over that at the muzzle, where the temperature is lower by the part `cooling`.
 #[inline]
-fn density_ratio(cooling: f64) -> f64 {
+pub(crate) fn density_ratio(cooling: f64) -> f64 {
     DENSITY_SERIES
         .iter()
         .rev()

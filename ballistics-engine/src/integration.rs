@@ -2,7 +2,7 @@
 //! step control, steps ending exactly where a row or a wind segment does. The error that is controlled is that
 //! of the slopes, which is what moves a bullet at the target.
 
-use crate::forces::{Forces, State};
+use crate::forces::{speed, Forces, State};
 use crate::wind::Wind;
 
 /// How exactly a flight is followed.
@@ -134,8 +134,9 @@ impl<'a> Flight<'a> {
     }
 }
 
-fn still_flying(state: &State) -> bool {
-    state[0] > LEAST_SPEED && state[0] > LEAST_FORWARD_PART * crate::forces::speed(state)
+/// Whether a state is worth following.
+pub(crate) fn still_flying(state: &State) -> bool {
+    state[0] > LEAST_SPEED && state[0] > LEAST_FORWARD_PART * speed(state)
 }
 
 /// The usual controller: error grows with the fifth power of the step. A step that was shortened to end on a row

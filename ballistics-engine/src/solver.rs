@@ -199,15 +199,19 @@ impl Solver {
         Flight::new(&self.forces, &self.wind, self.launch.state(), NORMAL)
     }
 
+    /// In meters to the right; 0 where it was not asked for.
+    pub(crate) fn spin_drift(&self, seconds: f64) -> f64 {
+        match &self.stability {
+            Some(stability) if self.spin_drift => stability.spin_drift(seconds).as_meters(),
+            _ => 0.0,
+        }
+    }
+
     pub(crate) fn row(&self, flight: &Flight) -> Row {
         let state = &flight.state;
         let [_, _, _, drop, offset, seconds] = *state;
         let velocity = speed(state);
-        let drift = match &self.stability {
-            Some(stability) if self.spin_drift => stability.spin_drift(seconds).as_meters(),
-            _ => 0.0,
-        };
-        let windage = offset + drift;
+        let windage = offset + self.spin_drift(seconds);
         Row {
             range: Length::meters(flight.range),
             seconds,
