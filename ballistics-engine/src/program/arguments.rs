@@ -10,34 +10,79 @@ pub struct Flag {
     pub name: &'static str,
     /// Short name.
     pub short: Option<char>,
-    /// What stands for the value in help; none for a switch.
+    /// What stands for the value in help, choices with `|` in between; none for a switch.
     pub value: Option<&'static str>,
     /// One line of help.
     pub help: &'static str,
 }
 
-/// What was given, in order.
+/// What was given, in order: on the command line, and by a profile that the command line overrides.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Arguments {
     values: Vec<(&'static str, String)>,
+    profile: Vec<(&'static str, String)>,
+}
+
+impl Flag {
+    /// A flag with a value.
+    pub const fn valued(name: &'static str, value: &'static str, help: &'static str) -> Self {
+        Self {
+            name,
+            short: None,
+            value: Some(value),
+            help,
+        }
+    }
+
+    /// A flag without one.
+    pub const fn switch(name: &'static str, help: &'static str) -> Self {
+        Self {
+            name,
+            short: None,
+            value: None,
+            help,
+        }
+    }
+
+    /// The same with a short name.
+    pub const fn or(self, short: char) -> Self {
+        Self {
+            short: Some(short),
+            ..self
+        }
+    }
 }
 
 impl Arguments {
     /// The last value of a flag.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.values
-            .iter()
-            .rev()
-            .find(|(flag, _)| *flag == name)
-            .map(|(_, value)| value.as_str())
+        self.all(name).last().copied()
     }
 
-    /// All values of a flag that may be repeated.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.values
+    /// All values of a flag that may be repeated. One on the command line hides all of the profile's.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let given = named(&self.values, name);
+        if given.is_empty() {
+            named(&self.profile, name)
+        } else {
+            given
+        }
+    }
+
+    /// The same arguments over those of a profile.
+    pub fn over(self, profile: Vec<(&'static str, String)>) -> Self {
+        Self { profile, ..self }
+    }
+
+    /// Every flag with its values, those of the profile included.
+    pub fn each<'a>(
+        &'a self,
+        flags: &'a [Flag],
+    ) -> impl Iterator<Item = (Flag, Vec<&'a str>)> + 'a {
+        flags
             .iter()
-            .filter(move |(flag, _)| *flag == name)
-            .map(|(_, value)| value.as_str())
+            .map(move |flag| (*flag, self.all(flag.name)))
+            .filter(|(_, values)| !values.is_empty())
     }
 
     /// Whether a switch, or any flag, was given.
@@ -45,6 +90,17 @@ impl Arguments {
         self.get(name).is_some()
     }
 }
+
+fn named<'a>(pairs: &'a [(&'static str, String)], name: &str) -> Vec<&'a str> {
+    pairs
+        .iter()
+        .filter(|pair| pair.0 == name)
+        .map(|pair| pair.1.as_str())
+        .collect()
+}
+
+/// The name of the flag whose value is a bare word.
+pub const OPERAND: &str = "";
 
 /// Reads a command's words.
 pub fn parse(flags: &[Flag], words: &[String]) -> Result<Arguments, Failure> {
@@ -86,6 +142,12 @@ fn recognise<'w>(flags: &[Flag], word: &'w str) -> Result<(Flag, Option<&'w str>
                 flags.iter().map(|flag| flag.name),
             ))),
         };
+    }
+    if let (Some(operand), false) = (
+        flags.iter().find(|flag| flag.name == OPERAND),
+        word.starts_with('-'),
+    ) {
+        return Ok((*operand, Some(word)));
     }
     let mut letters = word.strip_prefix('-').unwrap_or("").chars();
     match letters
@@ -147,18 +209,8 @@ mod tests {
     use super::*;
 
     const FLAGS: [Flag; 2] = [
-        Flag {
-            name: "velocity",
-            short: Some('v'),
-            value: Some("SPEED"),
-            help: "",
-        },
-        Flag {
-            name: "spin-drift",
-            short: None,
-            value: None,
-            help: "",
-        },
+        Flag::valued("velocity", "SPEED", "").or('v'),
+        Flag::switch("spin-drift", ""),
     ];
 
     fn parsed(line: &str) -> Result<Arguments, Failure> {

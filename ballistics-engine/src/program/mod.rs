@@ -1,29 +1,66 @@
-//! Reads the command line, runs one command, prints its report: results on stdout, talk on stderr.
+//! Reads the command line, runs one command, prints what it found: results on stdout, talk on stderr.
 
 mod arguments;
+mod atmosphere;
+mod chart;
+mod completions;
+mod danger_space;
 mod failure;
+mod help;
+mod monte_carlo;
+mod plot;
+mod point_blank;
+mod profile;
+mod range_card;
 mod report;
+mod scale;
 mod selftest;
 mod shot_flags;
+mod stability;
 mod trajectory;
 mod units;
+mod zero;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use arguments::{Arguments, Flag};
 use failure::Failure;
 
-const COMMANDS: [&str; 2] = ["trajectory", "selftest"];
+/// What the program can do.
+pub struct Command {
+    pub name: &'static str,
+    pub summary: &'static str,
+    /// Groups of flags with their titles.
+    pub flags: &'static [(&'static str, &'static [Flag])],
+    /// Command lines with what they answer.
+    pub examples: &'static [(&'static str, &'static str)],
+    pub run: fn(&Arguments) -> Result<String, Failure>,
+}
+
+const COMMANDS: &[Command] = &[
+    trajectory::COMMAND,
+    zero::COMMAND,
+    range_card::COMMAND,
+    point_blank::COMMAND,
+    danger_space::COMMAND,
+    monte_carlo::COMMAND,
+    stability::COMMAND,
+    atmosphere::COMMAND,
+    selftest::COMMAND,
+    completions::COMMAND,
+];
 
 /// Runs the program on the process's own arguments.
 pub fn run() -> ExitCode {
     let outcome = words()
-        .and_then(|words| command(&words))
+        .and_then(|words| answer(&words))
         .and_then(|text| print(&text));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("ballistics: {failure}");
+            // Where stderr is closed nobody can be told; the exit code still says it.
+            let _told = writeln!(io::stderr(), "ballistics: {failure}");
             failure.exit_code()
         }
     }
@@ -37,41 +74,47 @@ fn words() -> Result<Vec<String>, Failure> {
     std::env::args_os().skip(1).map(word).collect()
 }
 
-fn command(words: &[String]) -> Result<String, Failure> {
+fn answer(words: &[String]) -> Result<String, Failure> {
     let (name, rest) = match words.split_first() {
         Some((name, rest)) => (name.as_str(), rest),
         None => {
             return Err(Failure::Usage(format!(
-                "no command; there are {}",
-                COMMANDS.join(", ")
+                "no command\n\n{}",
+                help::overview(COMMANDS)
             )))
         }
     };
     match name {
-        "help" | "--help" | "-h" => Ok(help()),
-        "trajectory" => trajectory::run(rest),
-        "selftest" => selftest::run(rest),
-        "--version" | "-V" => Ok(format!("ballistics {}\n", env!("CARGO_PKG_VERSION"))),
-        unknown => Err(Failure::Usage(arguments::unknown(
-            "command",
-            unknown,
-            COMMANDS.into_iter(),
-        ))),
+        "help" | "--help" | "-h" => match rest.first() {
+            None => Ok(help::overview(COMMANDS)),
+            Some(topic) => find(topic).map(help::of),
+        },
+        "--version" | "-V" | "version" => Ok(format!("ballistics {}\n", env!("CARGO_PKG_VERSION"))),
+        name => run_command(find(name)?, rest),
     }
 }
 
-fn help() -> String {
-    let mut text = String::from(
-        "ballistics trajectory -v 2600 -b 0.243 -m 175 -w 10@90\nballistics selftest\n\n",
-    );
-    for flag in shot_flags::FLAGS.iter().chain(trajectory::FLAGS) {
-        let short = flag
-            .short
-            .map_or(String::new(), |letter| format!("-{letter},"));
-        let long = format!("--{} {}", flag.name, flag.value.unwrap_or(""));
-        text.push_str(&format!("  {short:3} {long:26} {}\n", flag.help));
+fn find(name: &str) -> Result<&'static Command, Failure> {
+    let found = COMMANDS.iter().find(|command| command.name == name);
+    let names = COMMANDS.iter().map(|command| command.name).chain(["help"]);
+    found.ok_or_else(|| Failure::Usage(arguments::unknown("command", name, names)))
+}
+
+fn run_command(command: &'static Command, words: &[String]) -> Result<String, Failure> {
+    if words.iter().any(|word| word == "--help" || word == "-h") {
+        return Ok(help::of(command));
     }
-    text
+    let flags: Vec<Flag> = command
+        .flags
+        .iter()
+        .flat_map(|group| group.1)
+        .copied()
+        .collect();
+    let arguments = arguments::parse(&flags, words)?;
+    let arguments = profile::apply(arguments)?;
+    let text = (command.run)(&arguments)?;
+    profile::save(&arguments)?;
+    Ok(text)
 }
 
 /// A reader that closes the pipe early, like `head`, is no failure.

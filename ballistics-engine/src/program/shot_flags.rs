@@ -1,86 +1,155 @@
-//! The flags that describe a shot, common to most commands.
+//! The flags that describe a shot, common to most commands, and the heading that repeats what was assumed.
+
+use std::fs;
 
 use ballistics_engine::{
-    AirPressure, Angle, BallisticCoefficient, DragFunction, Length, Shot, Velocity, WindSegment,
-    Zero,
+    AirPressure, Angle, Atmosphere, BallisticCoefficient, DragCurve, DragFunction, Length, Place,
+    Powder, Shot, Solver, Spin, Temperature, Velocity, WindSegment, Zero,
 };
 
 use super::arguments::{Arguments, Flag};
 use super::failure::Failure;
+use super::report::{fixed, Report};
 use super::units::{self, System};
 
-const fn flag(
-    name: &'static str,
-    short: Option<char>,
-    value: &'static str,
-    help: &'static str,
-) -> Flag {
-    Flag {
-        name,
-        short,
-        value: Some(value),
-        help,
-    }
-}
-
-/// All of them.
-pub const FLAGS: &[Flag] = &[
-    flag(
-        "units",
-        Some('u'),
-        "imperial|metric",
-        "units of bare numbers and of results [imperial]",
+/// The projectile and the barrel that spins it.
+pub const LOAD: &[Flag] = &[
+    Flag::valued("velocity", "SPEED", "muzzle velocity, fps or m/s").or('v'),
+    Flag::valued(
+        "bc",
+        "NUMBER",
+        "ballistic coefficient, lb/in2, ICAO-referenced",
+    )
+    .or('b'),
+    Flag::valued(
+        "bc-velocity",
+        "SPEED:BC,...",
+        "coefficients by lower velocity limit, fastest first",
     ),
-    flag(
-        "velocity",
-        Some('v'),
+    Flag::valued(
+        "bc-mach",
+        "MACH:BC,...",
+        "coefficients by Mach, linear in between",
+    ),
+    Flag::valued("drag", "G1|G2|G5|G6|G7|G8|GI|GS|RA4", "drag function [G7]").or('d'),
+    Flag::valued(
+        "curve",
+        "FILE",
+        "own drag curve, lines of Mach,Cd; needs --mass and --diameter",
+    ),
+    Flag::valued("mass", "MASS", "projectile mass, gr or g [150 gr]").or('m'),
+    Flag::valued("diameter", "LENGTH", "bullet diameter, in or mm"),
+    Flag::valued("length", "LENGTH", "bullet length, in or mm"),
+    Flag::valued(
+        "twist",
+        "LENGTH",
+        "barrel length a turn, in or mm; negative is left-hand",
+    ),
+    Flag::valued(
+        "powder-sensitivity",
         "SPEED",
-        "muzzle velocity, fps or m/s",
+        "velocity gained a degree, fps/F or m/s/C",
     ),
-    flag("bc", Some('b'), "NUMBER", "ballistic coefficient, lb/in2"),
-    flag(
-        "drag",
-        Some('d'),
-        "FUNCTION",
-        "G1 G2 G5 G6 G7 G8 GI GS RA4 [G7]",
+    Flag::valued(
+        "powder-temperature",
+        "DEGREES",
+        "temperature of the powder [that of the air]",
     ),
-    flag(
-        "mass",
-        Some('m'),
-        "MASS",
-        "projectile mass, gr or g [150 gr]",
+    Flag::valued(
+        "powder-reference",
+        "DEGREES",
+        "temperature at which --velocity was measured [59 F]",
     ),
-    flag(
+];
+
+/// The sights.
+pub const RIFLE: &[Flag] = &[
+    Flag::valued(
         "sight-height",
-        None,
         "LENGTH",
         "line of sight over bore, in or cm [1.5 in]",
     ),
-    flag("zero", Some('z'), "RANGE", "zero range, yd or m [100 yd]"),
-    flag(
-        "altitude",
-        None,
-        "HEIGHT",
-        "height above sea level, ft or m [0]",
-    ),
-    flag(
+    Flag::valued(
+        "zero",
+        "RANGE",
+        "zero range, yd or m: level, uncanted, no wind [100 yd]",
+    )
+    .or('z'),
+    Flag::valued("zero-angle", "ANGLE", "elevation of the bore instead, mil"),
+];
+
+/// The weather at the muzzle.
+pub const AIR: &[Flag] = &[
+    Flag::valued("altitude", "HEIGHT", "height above sea level, ft or m [0]"),
+    Flag::valued(
         "temperature",
-        None,
         "DEGREES",
         "air temperature, F or C [ICAO at the altitude]",
-    ),
-    flag(
+    )
+    .or('t'),
+    Flag::valued(
         "pressure",
-        None,
         "PRESSURE",
         "station pressure, inHg or hPa [ICAO at the altitude]",
+    )
+    .or('p'),
+    Flag::valued(
+        "sea-level-pressure",
+        "PRESSURE",
+        "weather report's pressure (QNH) instead",
     ),
-    flag("humidity", None, "PERCENT", "relative humidity [0]"),
-    flag(
+    Flag::valued("humidity", "PERCENT", "relative humidity [0]"),
+];
+
+/// What acts on the way.
+pub const CONDITIONS: &[Flag] = &[
+    Flag::valued(
         "wind",
-        Some('w'),
         "SPEED@FROM",
-        "wind, mph or m/s, and where from: 0 ahead, 90 right",
+        "mph or m/s @ degrees or 3oc: 0 ahead, 90 right; :RANGE ends it; repeatable",
+    )
+    .or('w'),
+    Flag::valued(
+        "updraft",
+        "SPEED",
+        "vertical wind in all segments, mph or m/s, positive up",
+    ),
+    Flag::valued(
+        "look-angle",
+        "DEGREES",
+        "rise of the line of sight, positive uphill",
+    ),
+    Flag::valued("cant", "DEGREES", "roll of the rifle, positive clockwise"),
+    Flag::valued(
+        "latitude",
+        "DEGREES",
+        "for Coriolis, with --azimuth; positive north",
+    ),
+    Flag::valued("azimuth", "DEGREES", "direction of fire: 0 north, 90 east"),
+    Flag::switch(
+        "spin-drift",
+        "add Litz's spin drift; needs mass, diameter, length, twist",
+    ),
+    Flag::switch("jump", "add Litz's aerodynamic jump; needs the same"),
+];
+
+/// Units and profiles.
+pub const GENERAL: &[Flag] = &[
+    Flag::valued(
+        "units",
+        "imperial|metric",
+        "units of bare numbers and of results [imperial]",
+    )
+    .or('u'),
+    Flag::valued(
+        "profile",
+        "NAME",
+        "flags kept under a name, or in a .toml file",
+    ),
+    Flag::valued(
+        "save-profile",
+        "NAME",
+        "keep this command's shot under a name, or in a .toml file",
     ),
 ];
 
@@ -97,68 +166,391 @@ pub fn system(arguments: &Arguments) -> Result<System, Failure> {
 
 /// The shot that the flags describe.
 pub fn shot(arguments: &Arguments, system: System) -> Result<Shot, Failure> {
-    let mut shot = Shot::default();
-    let drag: DragFunction = arguments.get("drag").unwrap_or("G7").parse()?;
-    shot.drag = drag.curve();
-    shot.coefficient =
-        BallisticCoefficient::Constant(units::number("bc", required(arguments, "bc")?)?);
-    shot.muzzle_velocity = system.velocity("velocity", required(arguments, "velocity")?)?;
-    if let Some(text) = arguments.get("mass") {
-        shot.mass = system.mass("mass", text)?;
-    }
-    if let Some(text) = arguments.get("sight-height") {
-        shot.sight_height = system.offset("sight-height", text)?;
-    }
-    if let Some(text) = arguments.get("zero") {
-        shot.zero = Zero::Range(system.range("zero", text)?);
-    }
-    if let Some(text) = arguments.get("altitude") {
-        shot.atmosphere.altitude = system.height("altitude", text)?;
-    }
-    if let Some(text) = arguments.get("temperature") {
-        shot.atmosphere.temperature = Some(system.temperature("temperature", text)?);
-    }
-    if let Some(text) = arguments.get("pressure") {
-        shot.atmosphere.pressure = AirPressure::Station(system.pressure("pressure", text)?);
-    }
-    if let Some(text) = arguments.get("humidity") {
-        shot.atmosphere.humidity = units::number("humidity", text)? / 100.0;
-    }
-    shot.wind = arguments
-        .all("wind")
-        .map(|text| wind(text, system))
-        .collect::<Result<_, _>>()?;
-    Ok(shot)
-}
-
-fn required<'a>(arguments: &'a Arguments, name: &str) -> Result<&'a str, Failure> {
-    arguments
-        .get(name)
-        .ok_or_else(|| Failure::Usage(format!("--{name} is needed")))
-}
-
-fn wind(text: &str, system: System) -> Result<WindSegment, Failure> {
-    let (speed, from) = text.split_once('@').unwrap_or((text, "90"));
-    Ok(WindSegment {
-        speed: system.wind("wind", speed)?,
-        from: units::degrees("wind", from)?,
-        updraft: Velocity::mps(0.0),
-        until: None::<Length>,
+    let reader = Reader { arguments, system };
+    let spin = reader.spin()?;
+    let defaults = Shot::default();
+    Ok(Shot {
+        drag: reader.drag()?,
+        coefficient: reader.coefficient()?,
+        mass: reader
+            .optional("mass", System::mass)?
+            .unwrap_or(defaults.mass),
+        muzzle_velocity: reader.velocity()?,
+        powder: reader.powder()?,
+        sight_height: reader
+            .optional("sight-height", System::offset)?
+            .unwrap_or(defaults.sight_height),
+        zero: reader.zero()?,
+        atmosphere: atmosphere(arguments, system)?,
+        wind: reader.wind()?,
+        look_angle: reader.degrees("look-angle")?.unwrap_or(defaults.look_angle),
+        cant: reader.degrees("cant")?.unwrap_or(defaults.cant),
+        place: reader.place()?,
+        spin,
+        spin_drift: arguments.has("spin-drift"),
+        aerodynamic_jump: arguments.has("jump"),
     })
 }
 
-/// Where the wind comes from, in words for the heading.
-pub fn describe_wind(shot: &Shot) -> String {
+/// The air that the flags describe.
+pub fn atmosphere(arguments: &Arguments, system: System) -> Result<Atmosphere, Failure> {
+    let reader = Reader { arguments, system };
+    let station = reader.optional("pressure", System::pressure)?;
+    let sea_level = reader.optional("sea-level-pressure", System::pressure)?;
+    Ok(Atmosphere {
+        altitude: reader
+            .optional("altitude", System::height)?
+            .unwrap_or_default(),
+        temperature: reader.optional("temperature", System::temperature)?,
+        pressure: match (station, sea_level) {
+            (None, None) => AirPressure::Standard,
+            (Some(pressure), None) => AirPressure::Station(pressure),
+            (None, Some(pressure)) => AirPressure::SeaLevel(pressure),
+            (Some(_), Some(_)) => {
+                return Err(Failure::Usage(
+                    "--pressure and --sea-level-pressure exclude each other".to_string(),
+                ))
+            }
+        },
+        humidity: arguments
+            .get("humidity")
+            .map_or(Ok(0.0), |text| units::number("humidity", text))?
+            / 100.0,
+    })
+}
+
+/// Body and twist, muzzle velocity: for `stability`, which needs nothing else.
+pub fn spinning_bullet(arguments: &Arguments, system: System) -> Result<(Spin, Velocity), Failure> {
+    let reader = Reader { arguments, system };
+    match reader.spin()? {
+        Some(spin) => Ok((spin, reader.velocity()?)),
+        None => Err(Failure::Usage(
+            "--mass, --diameter, --length and --twist are needed".to_string(),
+        )),
+    }
+}
+
+struct Reader<'a> {
+    arguments: &'a Arguments,
+    system: System,
+}
+
+impl Reader<'_> {
+    fn optional<T>(
+        &self,
+        name: &str,
+        read: fn(System, &str, &str) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        self.arguments
+            .get(name)
+            .map(|text| read(self.system, name, text))
+            .transpose()
+    }
+
+    fn degrees(&self, name: &str) -> Result<Option<Angle>, Failure> {
+        self.arguments
+            .get(name)
+            .map(|text| units::degrees(name, text))
+            .transpose()
+    }
+
+    fn velocity(&self) -> Result<Velocity, Failure> {
+        let needed =
+            || Failure::Usage("--velocity is needed, for instance --velocity 2600".to_string());
+        self.optional("velocity", System::velocity)?
+            .ok_or_else(needed)
+    }
+
+    fn drag(&self) -> Result<DragCurve, Failure> {
+        match self.arguments.get("curve") {
+            Some(path) => curve(path),
+            None => Ok(self
+                .arguments
+                .get("drag")
+                .unwrap_or("G7")
+                .parse::<DragFunction>()?
+                .curve()),
+        }
+    }
+
+    fn coefficient(&self) -> Result<BallisticCoefficient, Failure> {
+        if let Some(text) = self.arguments.get("bc-velocity") {
+            let limit = |text: &str| self.system.velocity("bc-velocity", text);
+            return pairs("bc-velocity", text, limit).map(BallisticCoefficient::ByVelocity);
+        }
+        if let Some(text) = self.arguments.get("bc-mach") {
+            let mach = |text: &str| units::number("bc-mach", text);
+            return pairs("bc-mach", text, mach).map(BallisticCoefficient::ByMach);
+        }
+        if let Some(text) = self.arguments.get("bc") {
+            return units::number("bc", text).map(BallisticCoefficient::Constant);
+        }
+        let body = (
+            self.optional("mass", System::mass)?,
+            self.optional("diameter", System::size)?,
+        );
+        match (self.arguments.has("curve"), body) {
+            (true, (Some(mass), Some(diameter))) => {
+                Ok(BallisticCoefficient::sectional_density(mass, diameter))
+            }
+            (true, _) => Err(Failure::Usage(
+                "--curve needs --mass and --diameter, or --bc".to_string(),
+            )),
+            (false, _) => Err(Failure::Usage(
+                "--bc is needed, for instance --bc 0.243".to_string(),
+            )),
+        }
+    }
+
+    fn powder(&self) -> Result<Option<Powder>, Failure> {
+        let per_degree = match self.optional("powder-sensitivity", System::velocity)? {
+            Some(speed) => speed.as_mps(),
+            None => return Ok(None),
+        };
+        let air = atmosphere(self.arguments, self.system)?.air()?.temperature;
+        Ok(Some(Powder {
+            temperature: self
+                .optional("powder-temperature", System::temperature)?
+                .unwrap_or(air),
+            reference: self
+                .optional("powder-reference", System::temperature)?
+                .unwrap_or(Temperature::fahrenheit(59.0)),
+            per_kelvin: Velocity::mps(per_degree * self.system.pick(1.8, 1.0)),
+        }))
+    }
+
+    fn zero(&self) -> Result<Zero, Failure> {
+        match (
+            self.arguments.get("zero-angle"),
+            self.optional("zero", System::range)?,
+        ) {
+            (Some(_), Some(_)) => Err(Failure::Usage(
+                "--zero and --zero-angle exclude each other".to_string(),
+            )),
+            (Some(text), None) => units::mils("zero-angle", text).map(Zero::Angle),
+            (None, Some(range)) => Ok(Zero::Range(range)),
+            (None, None) => Ok(Zero::Range(
+                self.system
+                    .pick(Length::yards(100.0), Length::meters(100.0)),
+            )),
+        }
+    }
+
+    fn wind(&self) -> Result<Vec<WindSegment>, Failure> {
+        let updraft = self.optional("updraft", System::wind)?.unwrap_or_default();
+        let segment = |text: &str| {
+            wind_segment(text, self.system).map(|segment| WindSegment { updraft, ..segment })
+        };
+        let texts = self.arguments.all("wind");
+        if texts.is_empty() && self.arguments.has("updraft") {
+            return Ok(vec![WindSegment {
+                updraft,
+                ..WindSegment::default()
+            }]);
+        }
+        texts.into_iter().map(segment).collect()
+    }
+
+    fn place(&self) -> Result<Option<Place>, Failure> {
+        match (self.degrees("latitude")?, self.degrees("azimuth")?) {
+            (Some(latitude), Some(azimuth)) => Ok(Some(Place { latitude, azimuth })),
+            (None, None) => Ok(None),
+            _ => Err(Failure::Usage(
+                "--latitude and --azimuth go together".to_string(),
+            )),
+        }
+    }
+
+    fn spin(&self) -> Result<Option<Spin>, Failure> {
+        let mass = self.optional("mass", System::mass)?;
+        let diameter = self.optional("diameter", System::size)?;
+        let length = self.optional("length", System::size)?;
+        let twist = self.optional("twist", System::size)?;
+        Ok(match (mass, diameter, length, twist) {
+            (Some(mass), Some(diameter), Some(length), Some(twist)) => Some(Spin {
+                mass,
+                diameter,
+                length,
+                twist,
+            }),
+            _ => None,
+        })
+    }
+}
+
+/// `10@90`, `10mph@3oc`, `10@90:300yd`. Without `@` the wind blows from the right.
+fn wind_segment(text: &str, system: System) -> Result<WindSegment, Failure> {
+    let (wind, until) = match text.split_once(':') {
+        Some((wind, until)) => (wind, Some(system.range("wind", until)?)),
+        None => (text, None),
+    };
+    let (speed, from) = wind.split_once('@').unwrap_or((wind, "90"));
+    let from = match from.strip_suffix("oc") {
+        Some(hour) => Angle::degrees(30.0 * units::number("wind", hour)?),
+        None => units::degrees("wind", from)?,
+    };
+    Ok(WindSegment {
+        speed: system.wind("wind", speed)?,
+        from,
+        updraft: Velocity::default(),
+        until,
+    })
+}
+
+/// `2600:0.462,2100:0.447`.
+fn pairs<T>(
+    flag: &str,
+    text: &str,
+    read: impl Fn(&str) -> Result<T, Failure>,
+) -> Result<Vec<(T, f64)>, Failure> {
+    let pair = |part: &str| match part.split_once(':') {
+        Some((key, value)) => Ok((read(key)?, units::number(flag, value)?)),
+        None => Err(Failure::Usage(format!(
+            "--{flag} `{part}`: must be two numbers with a colon in between"
+        ))),
+    };
+    text.split(',').map(pair).collect()
+}
+
+/// Lines of `Mach,Cd` or `Mach Cd`; a heading and lines that begin with # are skipped.
+fn curve(path: &str) -> Result<DragCurve, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::Failed(format!("drag curve {path}: {error}")))?;
+    let mut points = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let mut words = line
+            .split([',', ';', ' ', '\t'])
+            .filter(|word| !word.is_empty());
+        match (words.next(), words.next()) {
+            (Some(mach), Some(cd)) if !mach.starts_with('#') => {
+                match (mach.parse::<f64>(), cd.parse::<f64>()) {
+                    (Ok(mach), Ok(cd)) => points.push((mach, cd)),
+                    _ if number == 0 => {}
+                    _ => {
+                        return Err(Failure::Usage(format!(
+                            "{path} line {}: must be Mach,Cd",
+                            number + 1
+                        )))
+                    }
+                }
+            }
+            (Some(word), None) if !word.starts_with('#') => {
+                return Err(Failure::Usage(format!(
+                    "{path} line {}: must be Mach,Cd",
+                    number + 1
+                )))
+            }
+            _ => {}
+        }
+    }
+    Ok(DragCurve::through(&points)?)
+}
+
+/// Repeats what the numbers below it rest on.
+pub fn heading(
+    report: &mut Report,
+    arguments: &Arguments,
+    shot: &Shot,
+    solver: &Solver,
+) -> Result<(), Failure> {
+    let system = system(arguments)?;
+    report.text("drag", describe_drag(arguments));
+    report.number(
+        "muzzle velocity",
+        system.show_velocity(solver.muzzle_velocity()),
+    );
+    report.text("zero", describe_zero(arguments, system, shot));
+    report.number("zero elevation", (solver.zero_angle().as_mils(), 4, "mil"));
+    let air = solver.air();
+    report.number("temperature", system.show_temperature(air.temperature));
+    report.number("station pressure", system.show_pressure(air.pressure));
+    report.number("density ratio", (air.density_ratio, 4, ""));
+    report.text("wind", describe_wind(system, shot));
+    let effects = describe_effects(shot);
+    if !effects.is_empty() {
+        report.text("effects", effects);
+    }
+    report.text("signs", "drop from the line of sight, negative below; windage negative left; density ratio to 1.225 kg/m3");
+    Ok(())
+}
+
+fn describe_drag(arguments: &Arguments) -> String {
+    let curve = match arguments.get("curve") {
+        Some(path) => format!("curve {path}"),
+        None => arguments.get("drag").unwrap_or("G7").to_uppercase(),
+    };
+    let coefficient = ["bc-velocity", "bc-mach", "bc"]
+        .into_iter()
+        .find_map(|name| arguments.get(name));
+    format!(
+        "{curve}, BC {}",
+        coefficient.unwrap_or("of the sectional density")
+    )
+}
+
+fn describe_zero(arguments: &Arguments, system: System, shot: &Shot) -> String {
+    let (height, decimals, unit) = system.show_offset(shot.sight_height);
+    let sights = format!("sights {} {unit} over the bore", fixed(height, decimals));
+    match shot.zero {
+        Zero::Range(range) => {
+            let (range, decimals, unit) = system.show_range(range);
+            format!("{} {unit}, {sights}", fixed(range, decimals))
+        }
+        Zero::Angle(_) => format!(
+            "elevation {}, {sights}",
+            arguments.get("zero-angle").unwrap_or("given")
+        ),
+    }
+}
+
+fn describe_wind(system: System, shot: &Shot) -> String {
     let segment = |segment: &WindSegment| {
-        let from: Angle = segment.from;
-        format!(
-            "{:.1} mph from {:.0} deg",
-            segment.speed.as_mph(),
-            from.as_degrees()
-        )
+        let (speed, decimals, unit) = system.show_wind(segment.speed);
+        let mut text = format!(
+            "{} {unit} from {} deg",
+            fixed(speed, decimals),
+            fixed(segment.from.as_degrees(), 0)
+        );
+        if segment.updraft != Velocity::default() {
+            let (speed, decimals, unit) = system.show_wind(segment.updraft);
+            text += &format!(", {} {unit} up", fixed(speed, decimals));
+        }
+        if let Some(until) = segment.until {
+            let (range, decimals, unit) = system.show_range(until);
+            text += &format!(" to {} {unit}", fixed(range, decimals));
+        }
+        text
     };
     match shot.wind.len() {
         0 => "none".to_string(),
-        _ => shot.wind.iter().map(segment).collect::<Vec<_>>().join(", "),
+        _ => {
+            shot.wind.iter().map(segment).collect::<Vec<_>>().join(", ")
+                + " (0 is ahead, 90 from the right)"
+        }
     }
+}
+
+fn describe_effects(shot: &Shot) -> String {
+    let degrees = |name: &str, angle: Angle| format!("{name} {} deg", fixed(angle.as_degrees(), 1));
+    let mut effects = Vec::new();
+    if shot.look_angle != Angle::default() {
+        effects.push(degrees("uphill", shot.look_angle));
+    }
+    if shot.cant != Angle::default() {
+        effects.push(degrees("cant", shot.cant));
+    }
+    if let Some(place) = shot.place {
+        effects.push(format!(
+            "{}, {}",
+            degrees("Coriolis at latitude", place.latitude),
+            degrees("firing", place.azimuth)
+        ));
+    }
+    if shot.spin_drift {
+        effects.push("spin drift (Litz)".to_string());
+    }
+    if shot.aerodynamic_jump {
+        effects.push("aerodynamic jump (Litz)".to_string());
+    }
+    effects.join(", ")
 }

@@ -1,7 +1,7 @@
 //! Numbers with units on the command line: `2600`, `2600fps`, `792m/s`. A bare number has the unit of the
 //! chosen system; what it is says the [`Kind`] of the flag.
 
-use ballistics_engine::{Angle, Length, Mass, Pressure, Temperature, Velocity};
+use ballistics_engine::{Angle, Energy, Length, Mass, Pressure, Temperature, Velocity};
 
 use super::failure::Failure;
 
@@ -51,7 +51,8 @@ const ANGLES: [Unit; 5] = [
 const TEMPERATURES: [Unit; 3] = [("F", 1.0 / 1.8), ("C", 1.0), ("K", 1.0)];
 
 impl System {
-    fn pick<T>(self, imperial: T, metric: T) -> T {
+    /// Chooses between what is imperial and what is metric.
+    pub fn pick<T>(self, imperial: T, metric: T) -> T {
         match self {
             System::Imperial => imperial,
             System::Metric => metric,
@@ -71,6 +72,11 @@ impl System {
     /// Sight heights and targets: inches or centimeters.
     pub fn offset(self, flag: &str, text: &str) -> Result<Length, Failure> {
         read(flag, text, &LENGTHS, self.pick("in", "cm")).map(Length::meters)
+    }
+
+    /// Bullets and twists: inches or millimeters.
+    pub fn size(self, flag: &str, text: &str) -> Result<Length, Failure> {
+        read(flag, text, &LENGTHS, self.pick("in", "mm")).map(Length::meters)
     }
 
     /// Projectiles: feet or meters per second.
@@ -93,6 +99,58 @@ impl System {
         read(flag, text, &PRESSURES, self.pick("inHg", "hPa")).map(Pressure::pascals)
     }
 
+    /// Name, value and decimals of a distance for printing.
+    pub fn show_range(self, length: Length) -> (f64, usize, &'static str) {
+        self.pick((length.as_yards(), 1, "yd"), (length.as_meters(), 1, "m"))
+    }
+
+    /// The same of a height.
+    pub fn show_height(self, length: Length) -> (f64, usize, &'static str) {
+        self.pick((length.as_feet(), 0, "ft"), (length.as_meters(), 0, "m"))
+    }
+
+    /// The same of an offset.
+    pub fn show_offset(self, length: Length) -> (f64, usize, &'static str) {
+        self.pick(
+            (length.as_inches(), 2, "in"),
+            (length.as_centimeters(), 2, "cm"),
+        )
+    }
+
+    /// The same of a velocity.
+    pub fn show_velocity(self, velocity: Velocity) -> (f64, usize, &'static str) {
+        self.pick((velocity.as_fps(), 0, "fps"), (velocity.as_mps(), 1, "m/s"))
+    }
+
+    /// The same of a wind.
+    pub fn show_wind(self, velocity: Velocity) -> (f64, usize, &'static str) {
+        self.pick((velocity.as_mph(), 1, "mph"), (velocity.as_mps(), 1, "m/s"))
+    }
+
+    /// The same of a pressure.
+    pub fn show_pressure(self, pressure: Pressure) -> (f64, usize, &'static str) {
+        self.pick(
+            (pressure.as_inches_of_mercury(), 2, "inHg"),
+            (pressure.as_hectopascals(), 2, "hPa"),
+        )
+    }
+
+    /// The same of a temperature.
+    pub fn show_temperature(self, temperature: Temperature) -> (f64, usize, &'static str) {
+        self.pick(
+            (temperature.as_fahrenheit(), 1, "F"),
+            (temperature.as_celsius(), 1, "C"),
+        )
+    }
+
+    /// The same of an energy.
+    pub fn show_energy(self, energy: Energy) -> (f64, usize, &'static str) {
+        self.pick(
+            (energy.as_foot_pounds(), 0, "ft-lb"),
+            (energy.as_joules(), 0, "J"),
+        )
+    }
+
     /// Fahrenheit or Celsius.
     pub fn temperature(self, flag: &str, text: &str) -> Result<Temperature, Failure> {
         let (number, unit) = split(flag, text, &TEMPERATURES, self.pick("F", "C"))?;
@@ -107,6 +165,18 @@ impl System {
 /// Angles of the world: degrees.
 pub fn degrees(flag: &str, text: &str) -> Result<Angle, Failure> {
     read(flag, text, &ANGLES, "deg").map(Angle::radians)
+}
+
+/// Angles of a scope: mils.
+pub fn mils(flag: &str, text: &str) -> Result<Angle, Failure> {
+    read(flag, text, &ANGLES, "mil").map(Angle::radians)
+}
+
+/// A whole number.
+pub fn count(flag: &str, text: &str) -> Result<u64, Failure> {
+    text.trim()
+        .parse()
+        .map_err(|_| Failure::Usage(format!("--{flag} `{text}`: not a whole number")))
 }
 
 /// A plain number.

@@ -1,0 +1,227 @@
+//! Plots of a trajectory as SVG: drop, windage, velocity and energy against range, in four panels.
+
+use std::fmt::Write;
+use std::fs;
+
+use ballistics_engine::{Length, Row, Solver};
+
+use super::failure::Failure;
+use super::scale::Scale;
+use super::units::System;
+
+const WIDTH: f64 = 800.0;
+const HEIGHT: f64 = 600.0;
+const HEADING: f64 = 34.0;
+/// Room within a panel for its labels.
+const LEFT: f64 = 68.0;
+const RIGHT: f64 = 18.0;
+const TOP: f64 = 12.0;
+const BOTTOM: f64 = 46.0;
+/// Points of a curve.
+const POINTS: u32 = 200;
+
+/// What one panel shows.
+struct Panel {
+    title: &'static str,
+    unit: &'static str,
+    values: Vec<f64>,
+    /// A level worth a dashed line, with its name and the side where the curve leaves room for it.
+    level: Option<(f64, &'static str, Side)>,
+}
+
+/// Where a label stands.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// Writes the plots of a shot up to a range into a file.
+pub fn write(path: &str, solver: &Solver, last: Length, system: System) -> Result<(), Failure> {
+    let rows = sample(solver, last)?;
+    let svg = svg(solver, &rows, system);
+    fs::write(path, svg).map_err(|error| Failure::Failed(format!("plot {path}: {error}")))
+}
+
+/// Rows close enough for a smooth curve.
+pub fn sample(solver: &Solver, last: Length) -> Result<Vec<Row>, Failure> {
+    let at = |point: u32| Length::meters(last.as_meters() * f64::from(point) / f64::from(POINTS));
+    let ranges: Vec<Length> = (0..=POINTS).map(at).collect();
+    Ok(solver.rows(&ranges)?)
+}
+
+fn svg(solver: &Solver, rows: &[Row], system: System) -> String {
+    let ranges: Vec<f64> = rows
+        .iter()
+        .map(|row| system.show_range(row.range).0)
+        .collect();
+    let unit = system.pick("yd", "m");
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
+         font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\" fill=\"#333\">\n\
+         <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n\
+         <text x=\"{}\" y=\"22\" font-size=\"14\" text-anchor=\"middle\">{}</text>\n",
+        0.5 * WIDTH,
+        heading(solver, system)
+    );
+    let (width, height) = (0.5 * WIDTH, 0.5 * (HEIGHT - HEADING));
+    for (index, panel) in panels(solver, rows, system).iter().enumerate() {
+        let (column, line) = ((index % 2) as f64, (index / 2) as f64);
+        let _ = writeln!(
+            text,
+            "<g transform=\"translate({} {})\">",
+            column * width,
+            HEADING + line * height
+        );
+        draw(&mut text, panel, &ranges, unit, (width, height));
+        text.push_str("</g>\n");
+    }
+    text.push_str("</svg>\n");
+    text
+}
+
+fn heading(solver: &Solver, system: System) -> String {
+    let (velocity, decimals, unit) = system.show_velocity(solver.muzzle_velocity());
+    let air = solver.air().density_ratio;
+    let elevation = solver.zero_angle().as_mils();
+    format!("{velocity:.decimals$} {unit} at the muzzle, elevation {elevation:.2} mil, air density {air:.3} of standard")
+}
+
+fn panels(solver: &Solver, rows: &[Row], system: System) -> [Panel; 4] {
+    let values = |read: &dyn Fn(&Row) -> f64| rows.iter().map(read).collect::<Vec<f64>>();
+    let offset = system.pick("in", "cm");
+    let sound = system.show_velocity(solver.air().sound_speed).0;
+    let velocity = values(&|row| system.show_velocity(row.velocity).0);
+    let crosses_sound =
+        velocity.iter().any(|value| *value > sound) && velocity.iter().any(|value| *value < sound);
+    [
+        Panel {
+            title: "drop",
+            unit: offset,
+            values: values(&|row| system.show_offset(row.drop).0),
+            level: Some((0.0, "line of sight", Side::Right)),
+        },
+        Panel {
+            title: "windage",
+            unit: offset,
+            values: values(&|row| system.show_offset(row.windage).0),
+            level: None,
+        },
+        Panel {
+            title: "velocity",
+            unit: system.pick("fps", "m/s"),
+            values: velocity,
+            level: crosses_sound.then_some((sound, "Mach 1 at the muzzle", Side::Left)),
+        },
+        Panel {
+            title: "energy",
+            unit: system.pick("ft-lb", "J"),
+            values: values(&|row| system.show_energy(row.energy).0),
+            level: None,
+        },
+    ]
+}
+
+fn draw(text: &mut String, panel: &Panel, ranges: &[f64], range_unit: &str, size: (f64, f64)) {
+    let frame = Frame {
+        left: LEFT,
+        right: size.0 - RIGHT,
+        top: TOP,
+        bottom: size.1 - BOTTOM,
+        across: Scale::over(ranges, 5),
+        upward: Scale::over(&panel.values, 5),
+    };
+    frame.grid(text);
+    if let Some((level, name, side)) = panel.level {
+        frame.level(text, level, name, side);
+    }
+    frame.curve(text, ranges, &panel.values);
+    frame.titles(
+        text,
+        &format!("range, {range_unit}"),
+        &format!("{}, {}", panel.title, panel.unit),
+    );
+}
+
+/// The rectangle between the axes of a panel.
+struct Frame {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+    across: Scale,
+    upward: Scale,
+}
+
+impl Frame {
+    fn x(&self, value: f64) -> f64 {
+        self.left + self.across.part(value) * (self.right - self.left)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        self.bottom - self.upward.part(value) * (self.bottom - self.top)
+    }
+
+    fn grid(&self, text: &mut String) {
+        let (left, right, top, bottom) = (self.left, self.right, self.top, self.bottom);
+        for tick in &self.across.ticks {
+            let (x, label) = (self.x(*tick), self.across.label(*tick));
+            let _ = writeln!(
+                text,
+                "<path d=\"M{x:.1} {top}V{bottom:.1}\" stroke=\"#e4e7eb\"/>"
+            );
+            write_text(text, (x, bottom + 17.0), "middle", &label);
+        }
+        for tick in &self.upward.ticks {
+            let (y, label) = (self.y(*tick), self.upward.label(*tick));
+            let _ = writeln!(
+                text,
+                "<path d=\"M{left} {y:.1}H{right:.1}\" stroke=\"#e4e7eb\"/>"
+            );
+            write_text(text, (left - 7.0, y + 4.0), "end", &label);
+        }
+        let _ = writeln!(
+            text,
+            "<path d=\"M{left} {top}V{bottom:.1}H{right:.1}\" fill=\"none\" stroke=\"#555\"/>"
+        );
+    }
+
+    fn level(&self, text: &mut String, level: f64, name: &str, side: Side) {
+        let (left, right, y) = (self.left, self.right, self.y(level));
+        let _ = writeln!(
+            text,
+            "<path d=\"M{left} {y:.1}H{right:.1}\" stroke=\"#888\" stroke-dasharray=\"5 4\"/>"
+        );
+        let above = if y > self.top + 20.0 { -5.0 } else { 14.0 };
+        match side {
+            Side::Left => write_text(text, (left + 5.0, y + above), "start", name),
+            Side::Right => write_text(text, (right - 4.0, y + above), "end", name),
+        }
+    }
+
+    fn curve(&self, text: &mut String, ranges: &[f64], values: &[f64]) {
+        let point =
+            |(range, value): (&f64, &f64)| format!("{:.1},{:.1}", self.x(*range), self.y(*value));
+        let points: Vec<String> = ranges.iter().zip(values).map(point).collect();
+        let style = "fill=\"none\" stroke=\"#0b5cad\" stroke-width=\"2\" stroke-linejoin=\"round\"";
+        let _ = writeln!(text, "<polyline points=\"{}\" {style}/>", points.join(" "));
+    }
+
+    fn titles(&self, text: &mut String, across: &str, upward: &str) {
+        write_text(
+            text,
+            (0.5 * (self.left + self.right), self.bottom + 37.0),
+            "middle",
+            across,
+        );
+        let middle = 0.5 * (self.top + self.bottom);
+        let _ = writeln!(text, "<text transform=\"translate(16 {middle:.1}) rotate(-90)\" text-anchor=\"middle\">{upward}</text>");
+    }
+}
+
+fn write_text(text: &mut String, (x, y): (f64, f64), anchor: &str, words: &str) {
+    let _ = writeln!(
+        text,
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>"
+    );
+}
