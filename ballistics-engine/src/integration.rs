@@ -277,6 +277,39 @@ fn moved<const PARTS: usize, const SLOPES: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drag::DragFunction;
+    use crate::shot::Shot;
+    use crate::solver::Solver;
+
+    #[test]
+    fn a_finer_tolerance_moves_a_result_less_than_the_coarser_claims() {
+        for drag in DragFunction::ALL {
+            let shot = Shot {
+                drag: drag.curve(),
+                ..Shot::default()
+            };
+            let solver = Solver::new(&shot).unwrap();
+            let (forces, wind, launch) = solver.parts();
+            let end = |tolerance: f64| {
+                let precision = Precision {
+                    tolerance,
+                    ..NORMAL
+                };
+                let mut flight = Flight::new(forces, wind, launch.state(), precision);
+                flight.fly_to(800.0).unwrap();
+                (flight.state, MOST_STEPS - flight.steps_left)
+            };
+            for tolerance in [1e-5, 1e-6, 1e-7] {
+                let ((coarse, steps), (fine, _)) = (end(tolerance), end(0.1 * tolerance));
+                let claimed = tolerance * f64::from(steps);
+                let turned = (coarse[3] - fine[3]).abs() / 800.0;
+                assert!(
+                    turned < claimed,
+                    "{drag}: {turned:e} rad, claimed {claimed:e}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn fifth_root_is_good_enough_for_a_step_length() {

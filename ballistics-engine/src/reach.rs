@@ -123,7 +123,12 @@ impl Solver {
                 (0.001, 100.0),
             )?;
         let (forces, wind, launch) = self.parts();
-        let elevation = zero::elevation(forces, wind, launch, target)?;
+        let elevation =
+            zero::elevation(forces, wind, launch, target).map_err(|short| Error::OutOfReach {
+                field: "range",
+                asked: target,
+                reached: short.reached,
+            })?;
         let aimed = self.with_elevation(elevation);
         let above = move |_: &Solver, flight: &Flight| flight.state[3] - half;
         let below = move |_: &Solver, flight: &Flight| flight.state[3] + half;

@@ -320,7 +320,13 @@ fn zero_angle(shot: &Shot, level: &Forces, launch: &Launch) -> Result<f64, Error
                 cant: 0.0,
                 ..*launch
             };
-            zero::elevation(level, &Wind::still(), &upright, range)
+            zero::elevation(level, &Wind::still(), &upright, range).map_err(|short| {
+                Error::OutOfReach {
+                    field: "zero range",
+                    asked: range,
+                    reached: short.reached,
+                }
+            })
         }
     }
 }

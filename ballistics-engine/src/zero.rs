@@ -4,7 +4,6 @@
 use std::f64::consts::FRAC_PI_4;
 
 use crate::elementary::{asin, atan};
-use crate::error::Error;
 use crate::forces::{Forces, GRAVITY};
 use crate::integration::{Flight, FINE};
 use crate::solver::Launch;
@@ -14,13 +13,19 @@ use crate::wind::Wind;
 const NEAR_MISS: f64 = 1e-7;
 const MOST_FLIGHTS: u32 = 80;
 
+/// No elevation meets the line of sight there; the farthest that a shot came, in meters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ShortOf {
+    pub(crate) reached: f64,
+}
+
 /// The flatter of the two elevations that meet the line of sight at the range, in radians.
 pub(crate) fn elevation(
     forces: &Forces,
     wind: &Wind,
     launch: &Launch,
     range: f64,
-) -> Result<f64, Error> {
+) -> Result<f64, ShortOf> {
     let shoot = |elevation: f64| {
         let launch = Launch {
             elevation,
@@ -60,11 +65,7 @@ pub(crate) fn elevation(
             0.5 * (bracket.0 + bracket.1)
         };
     }
-    Err(Error::OutOfReach {
-        field: "zero range",
-        asked: range,
-        reached,
-    })
+    Err(ShortOf { reached })
 }
 
 /// Height over the line of sight at the range, or how far the shot came.

@@ -1,0 +1,429 @@
+//! The program as its users meet it: the real binary, its exit codes, its output, its mistakes.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+const COMMANDS: [&str; 10] = [
+    "trajectory",
+    "zero",
+    "range-card",
+    "mpbr",
+    "danger-space",
+    "monte-carlo",
+    "stability",
+    "atmosphere",
+    "selftest",
+    "completions",
+];
+
+#[test]
+fn version_is_printed_exactly() {
+    assert_eq!(
+        stdout("--version"),
+        format!("ballistics {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn selftest_passes_and_states_its_tolerance() {
+    let text = stdout("selftest");
+    assert!(
+        text.contains("tolerance: none, every bit must agree"),
+        "{text}"
+    );
+    assert!(text.ends_with("selftest passed\n"), "{text}");
+}
+
+#[test]
+fn every_example_in_the_help_works() {
+    let mut examples = 0;
+    for command in COMMANDS {
+        let page = stdout(&format!("help {command}"));
+        assert_eq!(page, stdout(&format!("{command} --help")), "{command}");
+        for line in page
+            .lines()
+            .filter_map(|line| line.strip_prefix("  ballistics "))
+        {
+            assert!(!stdout(line).is_empty(), "{line}");
+            examples += 1;
+        }
+    }
+    assert!(examples >= 20, "{examples} examples");
+}
+
+#[test]
+fn the_table_goes_to_the_asked_range_and_says_what_it_assumes() {
+    let text = stdout("trajectory -v 2600 -b 0.243 -m 175 -r 950");
+    let last = text.lines().last().unwrap();
+    assert!(last.trim_start().starts_with("950 "), "{text}");
+    for assumption in [
+        "G7, BC 0.243",
+        "100.0 yd, sights 1.50 in",
+        "density ratio     1.0004",
+        "drop from the line of sight",
+    ] {
+        assert!(
+            text.contains(assumption),
+            "{assumption} is missing:\n{text}"
+        );
+    }
+}
+
+#[test]
+fn csv_and_json_hold_the_reference_numbers() {
+    let csv = stdout("trajectory -v 2600 -b 0.243 -m 175 -o csv");
+    let mut lines = csv.lines();
+    assert!(lines
+        .next()
+        .unwrap()
+        .starts_with("range_yd,time_s,drop_in,drop_mil,drop_moa,windage_in,"));
+    assert!(
+        lines
+            .last()
+            .unwrap()
+            .starts_with("1000,1.792,-432.20,-12.00,-41.27,0.00,0.00,0.00,1088,0.974,460"),
+        "{csv}"
+    );
+    let json = stdout("trajectory -v 2600 -b 0.243 -m 175 -o json");
+    let drop = json
+        .rsplit("\"drop_in\": ")
+        .next()
+        .unwrap()
+        .split(',')
+        .next()
+        .unwrap();
+    assert!(
+        (drop.parse::<f64>().unwrap() + 432.197_750_5).abs() < 0.002,
+        "{drop}"
+    );
+}
+
+#[test]
+fn metric_and_imperial_are_the_same_shot() {
+    let metric = stdout("trajectory -u metric -v 792.48 -b 0.243 -m 175gr -z 100yd -r 914.4 -s 914.4 --sight-height 3.81 -o csv");
+    let last: Vec<f64> = metric
+        .lines()
+        .last()
+        .unwrap()
+        .split(',')
+        .map(|cell| cell.parse().unwrap())
+        .collect();
+    assert_eq!((last[1], last[2], last[8]), (1.792, -1097.78, 331.5));
+}
+
+#[test]
+fn mistakes_are_answered_with_the_way_out() {
+    for (line, answer) in [
+        (
+            "trajetory",
+            "unknown command `trajetory`; did you mean `trajectory`?",
+        ),
+        (
+            "trajectory --velocty 2600",
+            "unknown flag `--velocty`; did you mean `--velocity`?",
+        ),
+        (
+            "trajectory -v 2600",
+            "--bc is needed, for instance --bc 0.243",
+        ),
+        (
+            "trajectory -b 0.2",
+            "--velocity is needed, for instance --velocity 2600",
+        ),
+        (
+            "trajectory -v fast -b 0.2",
+            "--velocity `fast`: not a number",
+        ),
+        (
+            "trajectory -v 2600 -b 0",
+            "ballistic coefficient 0: must be 0.001 to 10",
+        ),
+        (
+            "trajectory -v 2600 -b NaN",
+            "ballistic coefficient NaN: must be 0.001 to 10",
+        ),
+        (
+            "trajectory -v 100000 -b 0.2",
+            "muzzle velocity 30480 m/s (100000 fps): must be 15 m/s (49.2126 fps) to 3000 m/s",
+        ),
+        ("trajectory -v -5 -b 0.2", "muzzle velocity -1.524 m/s"),
+        (
+            "trajectory -v 2600 -b 0.2 -t -300",
+            "temperature -184.444 C (-300 F): must be -60 C (-76 F) to 60 C (140 F)",
+        ),
+        (
+            "trajectory -v 2600 -b 0.2 --humidity 200",
+            "humidity 200 %: must be 0 % to 100 %",
+        ),
+        (
+            "trajectory -v 2600 -b 0.2 -d G9",
+            "drag function: `G9` is none of",
+        ),
+        (
+            "trajectory -v 2600 -b 0.2 --spin-drift",
+            "spin: needed for spin drift and aerodynamic jump",
+        ),
+        (
+            "trajectory -v 2600 -b 0.2 -s 0",
+            "--step 0 m: must be above 0",
+        ),
+        (
+            "trajectory -v 2600 -b 0.2 -o xml",
+            "--output `xml`: must be table, csv or json",
+        ),
+        (
+            "trajectory -v 2600 -b 0.2 --latitude 45",
+            "--latitude and --azimuth go together",
+        ),
+        (
+            "trajectory -v 2600 -b 0.2 -w 10@90:0",
+            "wind: segment ends at 0 m",
+        ),
+        (
+            "trajectory -v 2600 --bc-velocity 1600:0.4,2600:0.5",
+            "limits must fall from band to band",
+        ),
+        (
+            "trajectory -v 2600 --bc-mach 1:0.2,1:0.3",
+            "Mach must increase, but 1 follows 1",
+        ),
+        (
+            "monte-carlo -v 2600 -b 0.2 -r 500 --shots 0",
+            "shots 0: must be 1 to 10000000",
+        ),
+        (
+            "monte-carlo -v 2600 -b 0.2 -r 500 --sd-velocity 900",
+            "deviation of velocity 274.32 m/s",
+        ),
+        (
+            "completions tcsh",
+            "no completions for `tcsh`; there are bash, zsh, fish",
+        ),
+        ("", "no command"),
+    ] {
+        fails_with(2, line, answer);
+    }
+}
+
+#[test]
+fn what_has_no_answer_is_a_failure_and_not_a_number() {
+    for (line, answer) in [
+        (
+            "trajectory -v 300 -b 0.05 -z 5000",
+            "zero range 4572 m (5000 yd): beyond reach",
+        ),
+        (
+            "trajectory -v 200 -b 0.05 -r 3000",
+            "range 365.76 m (400 yd): beyond reach, the shot is followed to",
+        ),
+        (
+            "danger-space -v 800 -b 0.1 -r 5000",
+            "range 4572 m (5000 yd): beyond reach",
+        ),
+        (
+            "mpbr -v 60 -b 0.1 -z 10 --target 1900cm",
+            "point-blank range: the shot does not rise to the upper edge",
+        ),
+        (
+            "trajectory --profile /nonexistent/x.toml",
+            "profile /nonexistent/x.toml: ",
+        ),
+        (
+            "trajectory -v 2600 --curve /nonexistent",
+            "drag curve /nonexistent: ",
+        ),
+        (
+            "trajectory -v 2600 -b 0.2 --plot /nonexistent/x.svg",
+            "plot /nonexistent/x.svg: ",
+        ),
+    ] {
+        fails_with(1, line, answer);
+    }
+}
+
+#[test]
+fn a_profile_is_saved_read_and_overridden() {
+    let folder = folder("profile");
+    let run = |line: &str| {
+        let output = Command::new(program())
+            .args(line.split_whitespace())
+            .env("XDG_CONFIG_HOME", &folder)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{line}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let direct = run("trajectory -v 2600 -b 0.243 -m 175 -w 10@90 --save-profile match");
+    assert_eq!(run("trajectory --profile match"), direct);
+    assert!(run("trajectory --profile match -v 2700").contains("muzzle velocity   2700 fps"));
+    let missing = Command::new(program())
+        .args(["trajectory", "--profile", "mtach"])
+        .env("XDG_CONFIG_HOME", &folder)
+        .output()
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8(missing.stderr)
+        .unwrap()
+        .contains("there are match"));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_plot_is_a_drawing_of_four_curves() {
+    let folder = folder("plot");
+    let file = folder.join("shot.svg");
+    stdout(&format!(
+        "trajectory -v 2600 -b 0.243 -m 175 -w 10@90 --plot {}",
+        file.display()
+    ));
+    let svg = fs::read_to_string(&file).unwrap();
+    assert_eq!(svg.matches("<polyline").count(), 4);
+    assert_eq!(svg.matches("<g ").count(), svg.matches("</g>").count());
+    for title in [
+        "range, yd",
+        "drop, in",
+        "windage, in",
+        "velocity, fps",
+        "energy, ft-lb",
+    ] {
+        assert!(svg.contains(title), "{title}");
+    }
+    assert!(!svg.contains("NaN") && !svg.contains("inf"));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn completions_know_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = stdout(&format!("completions {shell}"));
+        for command in COMMANDS {
+            assert!(script.contains(command), "{shell} does not know {command}");
+        }
+        for word in ["sea-level-pressure", "imperial", "RA4"] {
+            assert!(script.contains(word), "{shell} does not know {word}");
+        }
+    }
+}
+
+/// Words that have broken argument parsers before, thrown together at random but the same each time.
+#[test]
+fn no_command_line_makes_it_panic() {
+    const WORDS: [&str; 56] = [
+        "trajectory",
+        "zero",
+        "range-card",
+        "mpbr",
+        "danger-space",
+        "stability",
+        "atmosphere",
+        "help",
+        "--help",
+        "-v",
+        "--velocity",
+        "-b",
+        "--bc",
+        "-m",
+        "-r",
+        "-s",
+        "-z",
+        "-w",
+        "-u",
+        "metric",
+        "--wind",
+        "--profile",
+        "--curve",
+        "--bc-mach",
+        "--bc-velocity",
+        "--twist",
+        "--look-angle",
+        "--cant",
+        "--humidity",
+        "-t",
+        "-p",
+        "--target",
+        "--click",
+        "--zero-angle",
+        "2600",
+        "0.243",
+        "100",
+        "1e308",
+        "-1e308",
+        "1e-308",
+        "NaN",
+        "inf",
+        "-0",
+        "10@90",
+        "10@@",
+        "@",
+        ":",
+        "1:1,",
+        "=",
+        "--",
+        "-",
+        "é",
+        "5é",
+        "0x10",
+        "99999999999999999999",
+        "",
+    ];
+    let mut state = 0x9e37_79b9_u64;
+    let mut random = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..400 {
+        let mut words = vec![WORDS[random(10)], "-v", "2600", "-b", "0.243"];
+        words.truncate(1 + 2 * random(3));
+        words.extend((0..random(8)).map(|_| WORDS[random(WORDS.len())]));
+        let output = Command::new(program()).args(&words).output().unwrap();
+        let code = output.status.code();
+        assert!(
+            matches!(code, Some(0..=2)),
+            "{words:?} ended with {code:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+fn program() -> &'static str {
+    env!("CARGO_BIN_EXE_ballistics")
+}
+
+fn run(line: &str) -> Output {
+    Command::new(program())
+        .args(line.split_whitespace())
+        .output()
+        .unwrap()
+}
+
+fn stdout(line: &str) -> String {
+    let output = run(line);
+    assert!(
+        output.status.success(),
+        "{line}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn fails_with(code: i32, line: &str, answer: &str) {
+    let output = run(line);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{line}: {message}");
+    assert!(output.stdout.is_empty(), "{line} printed a result");
+    assert!(message.contains(answer), "{line}: {message}");
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = env::temp_dir().join(format!("ballistics-test-{name}-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
