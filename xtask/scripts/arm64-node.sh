@@ -173,7 +173,7 @@ make_root() {
 make_keys() {
     ssh-keygen -q -t ed25519 -N '' -C arm64-node -f id
     ssh-keygen -q -t ed25519 -N '' -C arm64-node -f root/etc/ssh/ssh_host_ed25519_key
-    install -m 600 id.pub root/root/.ssh/authorized_keys
+    (cd root/root && install -m 600 ../../id.pub .ssh/authorized_keys)
     cp root/etc/ssh/ssh_host_ed25519_key.pub host_key.pub
 }
 
