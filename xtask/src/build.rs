@@ -1,7 +1,7 @@
 //! A step of a release: every job of the plan on its host, each in a thread of its own; finished binaries are checked, named, recorded and sealed.
 
 use crate::dist::{remove_if_there, Dist};
-use crate::gate::Gate;
+use crate::gate::{Gate, HANDSHAKES};
 use crate::history::{self, History};
 use crate::hooks::MachineHooks;
 use crate::host::{self, Answer, Arrived, Host, Order, Watch};
@@ -59,8 +59,6 @@ pub enum Sealing<'a> {
     AtOnce(Option<&'a Signer>),
 }
 
-/// A stock sshd drops connections beyond ten that have not logged in; two are left for people.
-const HANDSHAKES: usize = 8;
 /// A guest that boots is asked again this often; more would look like an attack to a new sshd.
 const BOOT_POLL: Duration = Duration::from_secs(2);
 
@@ -222,7 +220,7 @@ impl Build<'_> {
             archive_path: self.dist.path(&self.source.file),
             limits: &nodes[0].limits,
             rust_version: self.source.rust_version.as_deref(),
-            machine: box_of(nodes[0]),
+            machine: nodes[0].box_name(),
             logs: nodes.iter().map(|node| self.dist.log(&node.name)).collect(),
             raw_log: self.dist.partial(&format!("{name}.log")),
             stream: self.dist.partial(&format!("{name}.stream")),
@@ -426,20 +424,6 @@ fn skipped_rows(plan: &Plan) -> Vec<Row> {
         elapsed: Duration::ZERO,
     };
     plan.skipped.iter().map(row).collect()
-}
-
-/// The box whose sshd a node's connection meets: its machine, or its own name.
-fn box_of(node: &Node) -> String {
-    match &node.machine {
-        Some(machine) => machine.to_string(),
-        None => node
-            .host
-            .to_string()
-            .rsplit('@')
-            .next()
-            .unwrap_or_default()
-            .to_string(),
-    }
 }
 
 /// Doubling, with jitter, so that nodes which were dropped together do not come back together.

@@ -116,6 +116,20 @@ xflags::xflags! {
         cmd node {
             /// Show every node of nodes.toml.
             cmd list {}
+
+            /// Ask every node whether it could build, all at once.
+            cmd check {
+                /// Only this node (repeatable).
+                repeated --node name: String
+                /// Only this platform (repeatable).
+                repeated --platform platform: String
+                /// Only nodes on this machine.
+                optional --local
+                /// Also run the store's install.sh there, into a temporary prefix.
+                optional --install
+                /// The store whose installer is run. Default: [publish] store.
+                optional --to store: String
+            }
         }
 
         /// Everything that must pass before a change lands; installs what it needs.

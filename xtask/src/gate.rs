@@ -1,10 +1,13 @@
-//! Permits: at most so many of something at once under one name. A stock sshd drops connections beyond ten that have not logged in yet.
+//! Permits: at most so many of something at once under one name; here, of handshakes per box.
 
 use crate::process::Interrupt;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
+
+/// A stock sshd drops connections beyond ten that have not logged in; two are left for people.
+pub const HANDSHAKES: usize = 8;
 
 pub struct Gate {
     limit: usize,

@@ -34,7 +34,7 @@ impl Host {
         }
     }
 
-    fn command(&self) -> Vec<String> {
+    pub fn command(&self) -> Vec<String> {
         match self {
             Host::Local => vec!["sh".into(), "-s".into()],
             Host::Ssh(remote) => remote.session(),

@@ -100,6 +100,20 @@ impl Node {
     pub fn platform(&self) -> Platform {
         self.target.platform()
     }
+
+    /// The box whose sshd a connection meets: the node's machine, or its own name.
+    pub fn box_name(&self) -> String {
+        match &self.machine {
+            Some(machine) => machine.to_string(),
+            None => self
+                .host
+                .to_string()
+                .rsplit('@')
+                .next()
+                .unwrap_or_default()
+                .to_string(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

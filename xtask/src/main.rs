@@ -38,7 +38,7 @@ mod words;
 mod workspace;
 
 use anyhow::Result;
-use flags::{NodeCmd, Xtask, XtaskCmd};
+use flags::{Xtask, XtaskCmd};
 use process::{Interrupt, Interrupted};
 use release::{Console, Ending};
 use std::process::ExitCode;
@@ -78,9 +78,7 @@ fn run(flags: Xtask) -> Result<Ending> {
         XtaskCmd::Release(flags) => return release::release(workspace, flags, console),
         XtaskCmd::Verify(flags) => return release::verify(workspace, flags, console),
         XtaskCmd::Plan(plan) => show_plan::run(workspace, plan, ui, flags.json)?,
-        XtaskCmd::Node(node) => match node.subcommand {
-            NodeCmd::List(_) => node::list(&workspace.inventory, ui),
-        },
+        XtaskCmd::Node(flags) => return node::run(workspace, flags, console),
         XtaskCmd::Ci(flags) => ci::run(workspace, flags, console)?,
     }
     Ok(Ending::Done)

@@ -16,6 +16,7 @@ pub struct Repository {
     /// The package's directory, relative to the root.
     package_directory: Utf8PathBuf,
     work_tree_version: Version,
+    rust_version: Option<String>,
 }
 
 /// The commit that a release is made of.
@@ -63,8 +64,13 @@ impl Repository {
             package: project.package.clone(),
             package_directory: directory.strip_prefix(&metadata.workspace_root)?.to_owned(),
             work_tree_version: Version::parse(&package.version)?,
+            rust_version: package.rust_version.clone(),
             root: metadata.workspace_root.clone(),
         })
+    }
+
+    pub fn rust_version(&self) -> Option<&str> {
+        self.rust_version.as_deref()
     }
 
     pub fn work_tree_version(&self) -> &Version {

@@ -2,6 +2,7 @@
 
 use crate::inventory::{Address, Inventory};
 use crate::plan::ThisMachine;
+use crate::source::Repository;
 use crate::ssh::Programs;
 use crate::words::{refuse, Target};
 use anyhow::{Context, Result};
@@ -60,6 +61,13 @@ impl Workspace {
 
     pub fn installer(&self) -> Utf8PathBuf {
         self.root.join("install.sh")
+    }
+
+    /// The package's `rust-version`, as it stands in the work tree.
+    pub fn rust_version(&self) -> Result<Option<String>> {
+        Ok(Repository::open(&self.sh, &self.inventory.project)?
+            .rust_version()
+            .map(String::from))
     }
 
     /// ssh and scp, or what XTASK_SSH and XTASK_SCP name in their place.

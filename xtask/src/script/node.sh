@@ -266,6 +266,18 @@ work() {
 	[ $complete = 0 ] || rm -rf "$work/src"
 }
 
+# For a check of the fleet: the store's installer ($1 is its text), run as a user of this system would.
+check_installer() {
+	room=$work/check.$$
+	{ mkdir "$room" && printf '%s\n' "$1" >"$room/install.sh"; } || die "probe $room cannot be written"
+	if sh "$room/install.sh" --prefix "$room/prefix" </dev/null; then
+		say "fact installed $("$room/prefix/bin/$binary" --version </dev/null 2>&1 | first_line)"
+	else
+		say "fail proof install.sh ended with status $?"
+	fi
+	rm -rf "$room"
+}
+
 main() {
 	set -u
 	exec 4<&0 </dev/null 3>&1 1>&2
