@@ -7,6 +7,7 @@ mod ci;
 mod destination;
 mod dist;
 mod flags;
+mod formula;
 mod gate;
 mod history;
 mod hooks;

@@ -3,6 +3,7 @@
 //! Every step is harmless when repeated, so a publisher that was killed anywhere is repaired by the next one.
 
 use crate::dist::Dist;
+use crate::formula;
 use crate::index::{sums, Entry, Index, Views};
 use crate::installer;
 use crate::inventory::{Inventory, Publish};
@@ -249,6 +250,9 @@ impl Publishing<'_> {
                 (ObjectName::view(Views::CATALOG), views.catalog),
                 (ObjectName::view(Views::LATEST), views.latest),
             ];
+            if let Some(text) = formula::render(&self.inventory.project, self.base_url, &index) {
+                texts.push((ObjectName::view(formula::FILE), text));
+            }
             if let Some(entry) = index.versions.get(version) {
                 let sums = sums(
                     &self.inventory.project.binary,

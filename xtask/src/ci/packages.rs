@@ -35,6 +35,7 @@ const TOOLS: &[Tool] = &[
     same("dash", "dash"),
     same("busybox", "busybox"),
     same("openssl", "openssl"),
+    same("ruby", "ruby"),
     Tool {
         program: "ssh-keygen",
         apt: "openssh-client",

@@ -147,3 +147,29 @@ fn an_unknown_node_gets_the_nearest_name() {
         "no node `freebsd`; the nodes are one"
     );
 }
+
+#[test]
+fn cargo_binstall_is_told_the_names_that_the_store_has() {
+    let fleet = Inventory::parse("nodes.toml", include_str!("../../../nodes.toml")).unwrap();
+    let manifest: toml::Table = include_str!("../../../ballistics-engine/Cargo.toml")
+        .parse()
+        .unwrap();
+    let overrides = manifest["package"]["metadata"]["binstall"]["overrides"]
+        .as_table()
+        .unwrap();
+    let base_url = fleet.publish.base_url.unwrap();
+    let version = Version::parse("1.2.3").unwrap();
+    let mut platforms = Vec::new();
+    for (triple, entry) in overrides {
+        let platform = Target::parse(triple).unwrap().platform();
+        let file = crate::words::artifact_file(&fleet.project.binary, &version, platform);
+        let url = entry["pkg-url"]
+            .as_str()
+            .unwrap()
+            .replace("{ version }", "1.2.3");
+        assert_eq!(url, format!("{base_url}/1.2.3/{file}"), "{triple}");
+        platforms.push(platform);
+    }
+    platforms.sort();
+    assert_eq!(platforms, Platform::all().collect::<Vec<_>>());
+}
