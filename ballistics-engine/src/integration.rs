@@ -100,7 +100,10 @@ impl<'a> Flight<'a> {
     /// One step, of equal length with those that will follow it to the end.
     fn step_towards(&mut self, end: f64) -> Result<(), Spent> {
         let rest = end - self.range;
-        let count = (rest / self.step).ceil().max(1.0);
+        // Not ceil(), which is a call on x86-64's baseline.
+        let ratio = rest / self.step;
+        let whole = f64::from(ratio as u32);
+        let count = if whole < ratio { whole + 1.0 } else { whole };
         let length = rest / count;
         let wind = &self.wind.stretches()[self.stretch].1;
         let trial = trial_step(

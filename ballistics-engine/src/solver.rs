@@ -82,37 +82,17 @@ impl Solver {
             shot.look_angle.as_radians(),
             (-limit, limit),
         )?;
-        let look = shot.look_angle.sin_cos();
         let wind = Wind::new(&shot.wind, shot.look_angle)?;
-        let level = Forces::new(retardation.clone(), &air, (0.0, 1.0), [0.0; 3]);
-        let launch = Launch {
-            velocity,
-            sight_height: within(
-                "sight height",
-                Unit::Size,
-                shot.sight_height.as_meters(),
-                (-0.5, 0.5),
-            )?,
-            elevation: 0.0,
-            cant: within(
-                "cant",
-                Unit::Angle,
-                shot.cant.as_radians(),
-                (-std::f64::consts::PI, std::f64::consts::PI),
-            )?,
-        };
+        let level = Forces::level(retardation, &air);
+        let launch = launch(shot, velocity)?;
         let zero_angle = zero_angle(shot, &level, &launch)?;
-        let crosswind = -wind.stretches()[0].1[2];
-        let jump = if shot.aerodynamic_jump {
-            spin.map_or(0.0, |spin| spin.jump.as_radians() * crosswind)
-        } else {
-            0.0
-        };
+        let elevation = zero_angle + jump(shot, spin.as_ref(), &wind);
+        let look = shot.look_angle.sin_cos();
         Ok(Self {
-            forces: Forces::new(retardation, &air, look, rotation(shot)?),
+            forces: level.inclined(look, rotation(shot)?),
             wind,
             launch: Launch {
-                elevation: zero_angle + jump,
+                elevation,
                 ..launch
             },
             air,
@@ -296,6 +276,36 @@ fn spin_effects(shot: &Shot, velocity: Velocity, air: &Air) -> Result<Option<Sta
         });
     }
     Ok(stability)
+}
+
+/// With the bore on the line of sight.
+fn launch(shot: &Shot, velocity: f64) -> Result<Launch, Error> {
+    let half_turn = std::f64::consts::PI;
+    Ok(Launch {
+        velocity,
+        sight_height: within(
+            "sight height",
+            Unit::Size,
+            shot.sight_height.as_meters(),
+            (-0.5, 0.5),
+        )?,
+        elevation: 0.0,
+        cant: within(
+            "cant",
+            Unit::Angle,
+            shot.cant.as_radians(),
+            (-half_turn, half_turn),
+        )?,
+    })
+}
+
+/// Change of the elevation by the wind at the muzzle, in radians.
+fn jump(shot: &Shot, spin: Option<&Stability>, wind: &Wind) -> f64 {
+    let from_right = -wind.stretches()[0].1[2];
+    match spin {
+        Some(spin) if shot.aerodynamic_jump => spin.jump.as_radians() * from_right,
+        _ => 0.0,
+    }
 }
 
 fn zero_angle(shot: &Shot, level: &Forces, launch: &Launch) -> Result<f64, Error> {

@@ -56,5 +56,5 @@ fn line(flag: &Flag) -> String {
         Some(value) if value.len() > 16 => format!(" {value}"),
         _ => String::new(),
     };
-    format!("{short} {long:28} {}{choices}", flag.help)
+    format!("{short} {long:29} {}{choices}", flag.help)
 }

@@ -72,7 +72,7 @@ pub const RIFLE: &[Flag] = &[
     Flag::valued(
         "zero",
         "RANGE",
-        "zero range, yd or m: level, uncanted, no wind [100 yd]",
+        "zero range, yd or m: level, uncanted, no wind [100]",
     )
     .or('z'),
     Flag::valued("zero-angle", "ANGLE", "elevation of the bore instead, mil"),

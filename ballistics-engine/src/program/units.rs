@@ -1,5 +1,5 @@
 //! Numbers with units on the command line: `2600`, `2600fps`, `792m/s`. A bare number has the unit of the
-//! chosen system; what it is says the [`Kind`] of the flag.
+//! chosen system.
 
 use ballistics_engine::{Angle, Energy, Length, Mass, Pressure, Temperature, Velocity};
 
@@ -47,7 +47,7 @@ const ANGLES: [Unit; 5] = [
     ("moa", std::f64::consts::PI / 10_800.0),
     ("rad", 1.0),
 ];
-/// Temperatures have offsets besides; see [`temperature`].
+/// Temperatures have offsets besides, see [`System::temperature`].
 const TEMPERATURES: [Unit; 3] = [("F", 1.0 / 1.8), ("C", 1.0), ("K", 1.0)];
 
 impl System {
