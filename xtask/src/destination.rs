@@ -51,7 +51,7 @@ impl Destination {
             )));
         }
         if route.dry_run {
-            return Destination::empty(workspace, real);
+            return Destination::dry_run(workspace, real);
         }
         let store = Store::open(&real)?;
         let configured = publish
@@ -65,6 +65,20 @@ impl Destination {
             manner,
             instead_of: None,
         })
+    }
+
+    /// Makes sure that it can be written to. The store of a dry run starts empty, as for the first publish of all.
+    pub fn prepare(&self) -> Result<()> {
+        if self.instead_of.is_some() {
+            let path = self.store.location();
+            match std::fs::remove_dir_all(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("{path} cannot be emptied"))
+                }
+                _ => {}
+            }
+        }
+        self.store.preflight()
     }
 
     /// A version that is published from another source will not be taken; better known before sixteen minutes of building.
@@ -87,15 +101,8 @@ impl Destination {
         )))
     }
 
-    /// The store of a dry run starts empty, as for the first publish of all.
-    fn empty(workspace: &Workspace, real: String) -> Result<Destination> {
+    fn dry_run(workspace: &Workspace, real: String) -> Result<Destination> {
         let path = workspace.dist().join("dry-run");
-        match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("{path} cannot be emptied"))
-            }
-            _ => {}
-        }
         let store = Store::open(path.as_str())?;
         Ok(Destination {
             store,

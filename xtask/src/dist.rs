@@ -62,17 +62,6 @@ impl Dist {
         self.lock_state().source.clone()
     }
 
-    /// The source archive, if it is whole.
-    pub fn source_archive(&self) -> Result<Option<(SourceRecord, Vec<u8>)>> {
-        let Some(source) = self.source() else {
-            return Ok(None);
-        };
-        let Ok(bytes) = fs::read(self.path(&source.file)) else {
-            return Ok(None);
-        };
-        Ok((Digest::of(&bytes) == source.sha256).then_some((source, bytes)))
-    }
-
     /// The directory belongs to one source: what was built from another goes, its record first. Returns what went.
     pub fn take_source(&self, source: &SourceRecord, archive: &[u8]) -> Result<Vec<Platform>> {
         let dropped: Vec<Platform> = {
@@ -153,6 +142,15 @@ impl Dist {
             .lock()
             .expect("no thread panics while it holds the state")
     }
+}
+
+/// The source archive of a version, if it is recorded and whole. Takes no lock and writes nothing: it is asked for while a release may still be refused.
+pub fn stored_archive(root: &Utf8Path, version: &Version) -> Option<(SourceRecord, Vec<u8>)> {
+    let directory = root.join(version.to_string());
+    let state = State::parse(&fs::read(directory.join(State::FILE)).ok()?)?;
+    let source = state.source?;
+    let bytes = fs::read(directory.join(&source.file)).ok()?;
+    (Digest::of(&bytes) == source.sha256).then_some((source, bytes))
 }
 
 fn lock(directory: &Utf8Path) -> Result<File> {
@@ -319,7 +317,8 @@ mod tests {
             dist.artifact(platform).unwrap().unwrap().key,
             Digest::of(b"key")
         );
-        assert_eq!(dist.source_archive().unwrap().unwrap().1, b"s");
+        let stored = stored_archive(&room.root, &Version::parse("1.2.3").unwrap());
+        assert_eq!(stored.unwrap().1, b"s");
         fs::write(dist.path("b-1.2.3-linux-x86_64"), "edited").unwrap();
         assert_eq!(dist.artifact(platform).unwrap(), None);
     }

@@ -7,7 +7,7 @@
 
 use crate::build::{Build, Manner, Sealing};
 use crate::destination::{Destination, Route};
-use crate::dist::Dist;
+use crate::dist::{stored_archive, Dist};
 use crate::flags;
 use crate::history::History;
 use crate::index::Entry;
@@ -53,7 +53,6 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
         version, tagged, ..
     } = &commit.revision;
     let destination = Destination::choose(workspace, version, *tagged, &route)?;
-    destination.store.preflight()?;
     let signer = open_signer(workspace)?;
 
     let building = Building {
@@ -152,12 +151,15 @@ pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) 
         local: false,
         dry_run: flags.dry_run,
     };
+    let destination = Destination::choose(workspace, &source.version, source.tagged, &route)?;
+    let signer = open_signer(workspace)?;
+    destination.prepare()?;
     let publish = Publish {
         workspace,
         dist: &dist,
         required: &Plan::required(&workspace.inventory),
-        destination: Destination::choose(workspace, &source.version, source.tagged, &route)?,
-        signer: open_signer(workspace)?,
+        destination,
+        signer,
         refresh_installer: flags.refresh_installer,
         reclaim: flags.reclaim,
     };
@@ -216,7 +218,7 @@ impl Commit {
 struct Building<'a> {
     workspace: &'a Workspace,
     commit: &'a Commit,
-    /// Asked before anything is built whether it can take this source.
+    /// Asked before anything is built whether it can be written to and takes this source.
     destination: Option<&'a Destination>,
     selection: Selection,
     manner: Manner,
@@ -243,17 +245,17 @@ impl Building<'_> {
             &self.selection,
             &self.workspace.this_machine(&toolchain)?,
         )?;
-        let dist = Dist::open(
-            &self.workspace.dist(),
-            &revision.version,
-            &inventory.project.binary,
-        )?;
+        let (root, version) = (&self.workspace.dist(), &revision.version);
+        let stored = stored_archive(root, version);
+        let (source, archive) = repository.archive(sh, revision, stored)?;
+        if let Some(destination) = self.destination {
+            destination.prepare()?;
+            destination.accepts(&source)?;
+        }
+        // Whatever could be refused was: from here on dist/ is written.
+        let dist = Dist::open(root, version, &inventory.project.binary)?;
         if let Some(damage) = &dist.damage {
             console.ui.warn(damage);
-        }
-        let (source, archive) = repository.archive(sh, revision, &dist)?;
-        if let Some(destination) = self.destination {
-            destination.accepts(&source)?;
         }
         self.introduce(&plan, &source.sha256, console.ui);
         for platform in dist.take_source(&source, &archive)? {

@@ -1,6 +1,5 @@
 //! The one source archive of a release: `cargo package` of a commit, in a throwaway clone, so that neither the work tree nor its `.git` is touched.
 
-use crate::dist::Dist;
 use crate::inventory::Project;
 use crate::manifest::SourceRecord;
 use crate::words::{refuse, Digest, ProgramName, Version};
@@ -118,15 +117,15 @@ impl Repository {
         .is_empty())
     }
 
-    /// The archive that `dist` holds, if it is of this commit and cargo; else a new one.
+    /// The archive that `dist/` has stored, if it is of this commit and cargo; else a new one.
     pub fn archive(
         &self,
         sh: &Shell,
         revision: &Revision,
-        dist: &Dist,
+        stored: Option<(SourceRecord, Vec<u8>)>,
     ) -> Result<(SourceRecord, Vec<u8>)> {
         let cargo = cmd!(sh, "cargo --version").quiet().read()?;
-        if let Some((source, bytes)) = dist.source_archive()? {
+        if let Some((source, bytes)) = stored {
             let same = source.commit == revision.commit
                 && source.cargo == cargo
                 && source.version == revision.version;
