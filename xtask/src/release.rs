@@ -14,6 +14,7 @@ use crate::index::Entry;
 use crate::plan::{Plan, Selection};
 use crate::process::Interrupt;
 use crate::publish::{Published, Publishing};
+use crate::script::quote_where_needed;
 use crate::seal;
 use crate::sign::{self, Signer};
 use crate::source::{Repository, Revision};
@@ -411,7 +412,8 @@ impl Publish<'_> {
         }
         if entry.promoted {
             ui.say("Install it with:");
-            ui.result(&format!("sh {place}/install.sh --prefix \"$HOME/.local\""));
+            let installer = quote_where_needed(&format!("{place}/install.sh"));
+            ui.result(&format!("sh {installer} --prefix \"$HOME/.local\""));
         }
         Ok(())
     }

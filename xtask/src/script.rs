@@ -202,6 +202,15 @@ pub fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// The same in a line that a person reads and pastes.
+pub fn quote_where_needed(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&b);
+    match !text.is_empty() && text.bytes().all(plain) {
+        true => text.to_string(),
+        false => quote(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
