@@ -50,6 +50,12 @@ impl Store {
         if location.starts_with("gs://") {
             return Err(refuse(format!("store {location} is a bucket, and this version publishes to directories; name one with --to DIR")));
         }
+        if location.is_empty() || location.contains("://") {
+            return Err(refuse(format!(
+                "store `{}` is neither gs://bucket nor a directory",
+                location.escape_debug()
+            )));
+        }
         Ok(Store::Dir(DirStore {
             root: absolute(location)?,
         }))
