@@ -88,6 +88,8 @@ impl Index {
                 }
             }
         }
+        // The same source has got its tag: from now on it stays.
+        listed.development &= entry.development;
         if listed.missing().is_empty() {
             listed.promoted = true;
         }
