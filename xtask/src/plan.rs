@@ -70,7 +70,11 @@ impl Plan {
             buildable.extend(built_in(inventory, selection, here));
         }
         let required = match selection.local {
-            true => buildable.iter().map(Node::platform).collect(),
+            true => buildable
+                .iter()
+                .filter(|node| node.required)
+                .map(Node::platform)
+                .collect(),
             false => enabled(inventory)
                 .filter(|node| node.required)
                 .map(Node::platform)
