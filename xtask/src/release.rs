@@ -25,6 +25,7 @@ use crate::verify::Verification;
 use crate::words::{refuse, show_duration, Digest, Outcome, Platform, Version};
 use crate::workspace::Workspace;
 use anyhow::{bail, Context, Result};
+use camino::Utf8Path;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -116,8 +117,11 @@ pub fn checksum(
     flags: flags::Checksum,
     console: &Console,
 ) -> Result<Ending> {
-    let dist = open_dist(workspace, flags::version(&flags.version)?)?;
-    let version = dist.source().with_context(|| nothing_built(&dist))?.version;
+    let dist = open_dist(workspace, flags::version(&flags.version)?, console.ui)?;
+    let version = dist
+        .source()
+        .with_context(|| nothing_built(dist.directory()))?
+        .version;
     let signer = open_signer(workspace)?;
     if flags.verify {
         let files = seal::check_version(&dist, &version, signer.as_ref())?;
@@ -145,8 +149,10 @@ pub fn checksum(
 }
 
 pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) -> Result<Ending> {
-    let dist = open_dist(workspace, flags::version(&flags.version)?)?;
-    let source = dist.source().with_context(|| nothing_built(&dist))?;
+    let dist = open_dist(workspace, flags::version(&flags.version)?, console.ui)?;
+    let source = dist
+        .source()
+        .with_context(|| nothing_built(dist.directory()))?;
     let route = Route {
         to: flags.to.as_deref(),
         local: false,
@@ -362,7 +368,7 @@ impl Publish<'_> {
             source: &self
                 .dist
                 .source()
-                .with_context(|| nothing_built(self.dist))?,
+                .with_context(|| nothing_built(self.dist.directory()))?,
             required: self.required,
             signer: self.signer.as_ref(),
             base_url: &self.destination.base_url,
@@ -432,11 +438,8 @@ fn absence(entry: &Entry) -> String {
     format!("not promoted: {} still missing", missing.join(", "))
 }
 
-fn nothing_built(dist: &Dist) -> String {
-    format!(
-        "nothing is built in {}; `cargo xtask dist` builds",
-        dist.directory()
-    )
+fn nothing_built(directory: &Utf8Path) -> String {
+    format!("nothing is built in {directory}; `cargo xtask dist` builds")
 }
 
 fn open_signer(workspace: &Workspace) -> Result<Option<Signer>> {
@@ -447,18 +450,23 @@ fn open_signer(workspace: &Workspace) -> Result<Option<Signer>> {
     publish.signing_key.as_ref().map(open).transpose()
 }
 
-fn open_dist(workspace: &Workspace, version: Option<Version>) -> Result<Dist> {
+fn open_dist(workspace: &Workspace, version: Option<Version>, ui: &Ui) -> Result<Dist> {
     let version = match version {
         Some(version) => version,
         None => Repository::open(&workspace.sh, &workspace.inventory.project)?
             .work_tree_version()
             .clone(),
     };
-    Dist::open(
-        &workspace.dist(),
-        &version,
-        &workspace.inventory.project.binary,
-    )
+    let root = workspace.dist();
+    let directory = root.join(version.to_string());
+    if !directory.exists() {
+        bail!(nothing_built(&directory));
+    }
+    let dist = Dist::open(&root, &version, &workspace.inventory.project.binary)?;
+    if let Some(damage) = &dist.damage {
+        ui.warn(damage);
+    }
+    Ok(dist)
 }
 
 fn verify_store(
