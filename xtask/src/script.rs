@@ -168,7 +168,12 @@ impl Job<'_> {
 
     fn binary_path(&self, node: &Node) -> String {
         match &node.binary_path {
-            Some(path) => quote(&fill(path, self.version, &node.target)),
+            Some(path) => {
+                let path = fill(path, self.version, &node.target);
+                // Without a slash in it a shell would look for the binary in PATH.
+                let beside = if path.starts_with('/') { "" } else { "./" };
+                quote(&format!("{beside}{path}"))
+            }
             None => {
                 let path = format!("/target/{}/release/{}", node.target, self.project.binary);
                 format!("\"$work\"{}", quote(&path))
@@ -299,6 +304,8 @@ mod tests {
             run(SHELLS[0], &head(&fleet("")), call),
             "/w/target/x86_64-unknown-linux-gnu/release/b\n"
         );
+        let beside = head(&fleet("binary_path = \"out\""));
+        assert_eq!(run(SHELLS[0], &beside, call), "./out\n");
         let named = head(&fleet("binary_path = \"/tmp/p-{version}/it's\""));
         assert_eq!(run(SHELLS[0], &named, call), "/tmp/p-1.2.3/it's\n");
     }
