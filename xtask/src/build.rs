@@ -184,6 +184,7 @@ impl Build<'_> {
             let outcome = match self.collect(node, &answer, started.elapsed())? {
                 Ok(artifact) => Outcome::Built(artifact),
                 Err(failure) => {
+                    self.dist.forget(node.platform())?;
                     self.report_failure(node, &failure, &answer, &host)?;
                     Outcome::Failed(failure)
                 }

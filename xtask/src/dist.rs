@@ -125,6 +125,18 @@ impl Dist {
         self.save(&state)
     }
 
+    /// A platform whose node has failed is missing, whatever an earlier run had built with other settings: its record goes first.
+    pub fn forget(&self, platform: Platform) -> Result<()> {
+        {
+            let mut state = self.lock_state();
+            if state.artifacts.remove(&platform).is_none() {
+                return Ok(());
+            }
+            self.save(&state)?;
+        }
+        self.remove_artifact_files(platform)
+    }
+
     fn remove_artifact_files(&self, platform: Platform) -> Result<()> {
         let file = self.artifact_file(platform);
         for suffix in [".sha256.sig", ".sha256", ""] {
