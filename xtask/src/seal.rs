@@ -1,12 +1,13 @@
 //! A step of a release: sidecars, signatures, `SHA256SUMS` and `release.json` in `dist/`, and the check that they still hold.
 
 use crate::dist::{write_whole, Dist};
-use crate::index::{sums, Entry, Listed};
+use crate::index::{sum_line, sums, Entry, Listed};
 use crate::inventory::Project;
 use crate::manifest::{Manifest, SourceRecord};
 use crate::sign::Signer;
 use crate::words::{Digest, Platform, Version};
 use anyhow::{bail, Context, Result};
+use camino::Utf8Path;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 
@@ -129,7 +130,35 @@ pub fn check_version(dist: &Dist, version: &Version, signer: Option<&Signer>) ->
             }
         }
     }
+    check_lists(dist, &files)?;
     Ok(files.len())
+}
+
+/// The two lists say what is recorded. The source is the first of `files`, and the last of the list.
+fn check_lists(dist: &Dist, files: &[(String, Digest)]) -> Result<()> {
+    let (source, artifacts) = files.split_first().context("a version has a source")?;
+    let expected: String = artifacts
+        .iter()
+        .chain([source])
+        .map(|(file, sha256)| sum_line(sha256, file))
+        .collect();
+    let path = dist.path("SHA256SUMS");
+    if read_list(&path)? != expected.as_bytes() {
+        bail!("{path} does not say what is recorded; `cargo xtask checksum` writes it again");
+    }
+    let path = dist.path(Manifest::FILE);
+    let manifest = Manifest::parse(&read_list(&path)?).ok();
+    let agrees = |manifest: Manifest| {
+        Some(manifest.source) == dist.source() && manifest.artifacts == dist.artifacts()
+    };
+    if !manifest.is_some_and(agrees) {
+        bail!("{path} does not say what is recorded; `cargo xtask checksum` writes it again");
+    }
+    Ok(())
+}
+
+fn read_list(path: &Utf8Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("{path} is missing; `cargo xtask checksum` writes it"))
 }
 
 fn check_file(dist: &Dist, file: &str, sha256: &Digest) -> Result<()> {
