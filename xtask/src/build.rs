@@ -365,7 +365,7 @@ impl Build<'_> {
         Row {
             node: node.name.to_string(),
             platform: node.platform(),
-            required: node.required,
+            absence: node.absence(),
             outcome,
             elapsed,
         }
@@ -420,7 +420,7 @@ fn skipped_rows(plan: &Plan) -> Vec<Row> {
     let row = |skipped: &Skipped| Row {
         node: skipped.node.to_string(),
         platform: skipped.platform,
-        required: skipped.counts,
+        absence: skipped.absence,
         outcome: Outcome::Skipped(skipped.reason.clone()),
         elapsed: Duration::ZERO,
     };

@@ -6,7 +6,8 @@ mod raw;
 mod safety;
 
 use crate::words::{
-    nearest, parse_duration, refuse, MachineName, NodeName, Platform, ProgramName, Target, Version,
+    nearest, parse_duration, refuse, Absence, MachineName, NodeName, Platform, ProgramName, Target,
+    Version,
 };
 use anyhow::Result;
 use raw::Located;
@@ -99,6 +100,13 @@ pub struct Node {
 impl Node {
     pub fn platform(&self) -> Platform {
         self.target.platform()
+    }
+
+    pub fn absence(&self) -> Absence {
+        match self.required {
+            true => Absence::HoldsBack,
+            false => Absence::IsSaid,
+        }
     }
 
     /// The box whose sshd a connection meets: the node's machine, or its own name.

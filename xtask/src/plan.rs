@@ -1,7 +1,7 @@
 //! What a release would do: which nodes build in which job, which are skipped and why. Facts about this machine come in as values.
 
 use crate::inventory::{Address, Hooks, Inventory, Limits, Node, Transfer};
-use crate::words::{refuse, NodeName, Platform, Target};
+use crate::words::{refuse, Absence, NodeName, Platform, Target};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,8 +46,7 @@ pub struct Skipped {
     pub node: NodeName,
     pub platform: Platform,
     pub reason: String,
-    /// Under `--local`, what this machine cannot build is no loss.
-    pub counts: bool,
+    pub absence: Absence,
 }
 
 impl Plan {
@@ -62,7 +61,10 @@ impl Plan {
                     node: node.name.clone(),
                     platform: node.platform(),
                     reason,
-                    counts: node.required && !selection.local,
+                    absence: match selection.local {
+                        true => Absence::IsNothing,
+                        false => node.absence(),
+                    },
                 }),
             }
         }
@@ -273,7 +275,7 @@ mod tests {
             panic!("{:?}", plan.skipped)
         };
         assert_eq!(skipped.reason, "the standard library of x86_64-apple-darwin is not installed; `rustup target add x86_64-apple-darwin` installs it");
-        assert!(!skipped.counts);
+        assert_eq!(skipped.absence, Absence::IsNothing);
     }
 
     #[test]
@@ -327,7 +329,10 @@ mod tests {
         .unwrap();
         assert_eq!(plan.jobs.len(), 7);
         assert_eq!(plan.skipped.len(), 2);
-        assert!(plan.skipped.iter().all(|skipped| skipped.counts));
+        assert!(plan
+            .skipped
+            .iter()
+            .all(|skipped| skipped.absence == Absence::HoldsBack));
         assert_eq!(plan.required.len(), 9);
         assert_eq!(plan.drained, [NodeName::parse("openbsd-aarch64").unwrap()]);
     }

@@ -22,7 +22,7 @@ use crate::store::Store;
 use crate::ui::{Row, Ui};
 use crate::universal;
 use crate::verify::Verification;
-use crate::words::{refuse, show_duration, Digest, Outcome, Platform, Version};
+use crate::words::{refuse, show_duration, Absence, Digest, Platform, Version};
 use crate::workspace::Workspace;
 use anyhow::{bail, Context, Result};
 use camino::Utf8Path;
@@ -326,11 +326,11 @@ impl Building<'_> {
 
 /// Whether what was built may be published.
 fn judge(rows: &[Row]) -> Result<Ending> {
-    let lost = |row: &&Row| matches!(row.outcome, Outcome::Failed(_) | Outcome::Skipped(_));
-    let required: Vec<&str> = rows
-        .iter()
-        .filter(lost)
-        .filter(|row| row.required)
+    let lost = |absence| {
+        rows.iter()
+            .filter(move |row| row.outcome.artifact().is_none() && row.absence == absence)
+    };
+    let required: Vec<&str> = lost(Absence::HoldsBack)
         .map(|row| row.node.as_str())
         .collect();
     if !required.is_empty() {
@@ -339,12 +339,9 @@ fn judge(rows: &[Row]) -> Result<Ending> {
     if rows.iter().all(|row| row.outcome.artifact().is_none()) {
         bail!("nothing was built");
     }
-    match rows
-        .iter()
-        .any(|row| matches!(row.outcome, Outcome::Failed(_)))
-    {
-        true => Ok(Ending::WithoutOptional),
-        false => Ok(Ending::Done),
+    match lost(Absence::IsSaid).next() {
+        Some(_) => Ok(Ending::WithoutOptional),
+        None => Ok(Ending::Done),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! stdout carries results, stderr talk.
 
-use crate::words::{show_duration, Outcome, Platform, Stage};
+use crate::words::{show_duration, Absence, Outcome, Platform, Stage};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{json, Value};
 use std::io::IsTerminal;
@@ -26,8 +26,7 @@ pub struct Ui {
 pub struct Row {
     pub node: String,
     pub platform: Platform,
-    /// Its absence holds the release back.
-    pub required: bool,
+    pub absence: Absence,
     pub outcome: Outcome,
     pub elapsed: Duration,
 }

@@ -11,7 +11,7 @@ mod version;
 pub use digest::Digest;
 pub use duration::{parse_duration, show_duration};
 pub use names::{artifact_file, MachineName, NodeName, ObjectName, ProgramName};
-pub use outcome::{Artifact, Facts, Failure, FailureClass, Outcome, SourceKind, Stage};
+pub use outcome::{Absence, Artifact, Facts, Failure, FailureClass, Outcome, SourceKind, Stage};
 pub use platform::{Arch, Os, Platform, Target};
 pub use suggest::{distance, nearest};
 pub use version::Version;

@@ -82,6 +82,18 @@ pub enum SourceKind {
     Own,
 }
 
+/// What it means for a release that a node is missing from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absence {
+    /// The node is required.
+    HoldsBack,
+    /// It is optional: the exit code says it.
+    IsSaid,
+    /// Only this machine was asked, and cannot build it.
+    IsNothing,
+}
+
 /// Why a node failed, in the field's terms; decides what is retried and what the screen says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
