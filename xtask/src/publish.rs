@@ -11,7 +11,7 @@ use crate::manifest::{Manifest, SourceRecord};
 use crate::process::Interrupt;
 use crate::seal;
 use crate::sign::Signer;
-use crate::store::{Generation, Store, Written};
+use crate::store::{Generation, Object, Store, Written};
 use crate::ui::Ui;
 use crate::words::{refuse, Digest, ObjectName, Platform, Version};
 use anyhow::{bail, Context, Result};
@@ -261,7 +261,7 @@ impl Publishing<'_> {
                     &self.source.file,
                 );
                 texts.insert(0, (self.object("SHA256SUMS"), sums));
-                texts.insert(0, (self.object(Manifest::FILE), self.joined_manifest()?));
+                self.refresh_manifest(index.serial)?;
             }
             for (name, text) in &texts {
                 self.refresh_view(name, text.as_bytes(), index.serial)?;
@@ -277,9 +277,10 @@ impl Publishing<'_> {
     fn refresh_view(&self, name: &ObjectName, text: &[u8], serial: u64) -> Result<()> {
         loop {
             let there = self.store.read(name)?;
-            let newer = there.is_some() && self.store.serial(name)? >= serial;
+            let serial_there = self.store.serial(name)?;
+            let newer = there.is_some() && serial_there > serial;
             let same = there.as_ref().is_some_and(|object| object.bytes == text);
-            if newer || (same && self.store.serial(name)? == serial) {
+            if newer || (same && serial_there == serial) {
                 return Ok(());
             }
             let expected = there.map_or(Generation::NOTHING, |object| object.generation);
@@ -291,21 +292,38 @@ impl Publishing<'_> {
         }
     }
 
-    /// What others published of this version stays in its manifest.
-    fn joined_manifest(&self) -> Result<String> {
-        let path = self.dist.path(Manifest::FILE);
-        let mut manifest =
-            Manifest::parse(&fs::read(&path).with_context(|| format!("reading {path}"))?)?;
-        if let Some(there) = self.store.read(&self.object(Manifest::FILE))? {
-            let published = Manifest::parse(&there.bytes);
-            if let Some(published) = published
-                .ok()
-                .filter(|published| published.source.sha256 == self.source.sha256)
-            {
-                manifest.join(published);
+    /// It is joined with the very bytes that it takes the place of: nobody's artifacts are lost between the two.
+    fn refresh_manifest(&self, serial: u64) -> Result<()> {
+        let name = self.object(Manifest::FILE);
+        loop {
+            let there = self.store.read(&name)?;
+            let text = self.joined_manifest(there.as_ref())?;
+            let expected = match there {
+                Some(there) if there.bytes == text => return Ok(()),
+                Some(there) => there.generation,
+                None => Generation::NOTHING,
+            };
+            if self.store.replace(&name, &text, &expected, serial)? == Written::Done {
+                self.ui
+                    .event("view", json!({"object": name.as_str(), "serial": serial}));
+                return Ok(());
             }
         }
-        Ok(String::from_utf8(manifest.to_bytes())?)
+    }
+
+    /// What others published of this version stays in its manifest.
+    fn joined_manifest(&self, there: Option<&Object>) -> Result<Vec<u8>> {
+        let path = self.dist.path(Manifest::FILE);
+        let mut manifest =
+            Manifest::parse(&fs::read(&path).with_context(|| format!("reading {path}"))?)
+                .with_context(|| format!("reading {path}"))?;
+        let published = there.and_then(|there| Manifest::parse(&there.bytes).ok());
+        if let Some(published) =
+            published.filter(|published| published.source.sha256 == self.source.sha256)
+        {
+            manifest.join(published);
+        }
+        Ok(manifest.to_bytes())
     }
 
     /// An old checkout must not put back an old installer, so only the publish that moves latest writes it.
