@@ -89,8 +89,45 @@ impl Publishing<'_> {
         if self.manner == Manner::Permanent {
             // The merge would refuse it later; here nothing is written yet.
             self.read_index()?.0.merge(&self.source.version, &entry)?;
+            self.check_names(&entry)?;
         }
         Ok(entry)
+    }
+
+    /// A name that holds other bytes would stop the publish half-way.
+    fn check_names(&self, entry: &Entry) -> Result<()> {
+        if self.reclaim {
+            return Ok(());
+        }
+        for (file, sha256) in self.files(entry) {
+            for (file, own) in [
+                (format!("{file}.sha256"), &sidecar_digest(sha256)),
+                (file, sha256),
+            ] {
+                let name = self.object(&file);
+                if let Some(there) = self.store.digest(&name)?.filter(|there| there != own) {
+                    return Err(self.other_bytes(&name, &there, own));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The source archive and the artifacts.
+    fn files<'e>(&'e self, entry: &'e Entry) -> Vec<(String, &'e Digest)> {
+        let artifacts = entry
+            .platforms
+            .iter()
+            .map(|(platform, listed)| (self.dist.artifact_file(*platform), &listed.sha256));
+        let source = (self.source.file.clone(), &self.source.sha256);
+        std::iter::once(source).chain(artifacts).collect()
+    }
+
+    fn other_bytes(&self, name: &ObjectName, there: &Digest, own: &Digest) -> anyhow::Error {
+        anyhow::anyhow!(
+            "{}/{name} holds other bytes: {there} there, {own} here; if a publish that died left them (the index does not list them), --reclaim takes the name over; otherwise publish a new version",
+            self.store.location()
+        )
     }
 
     /// A development version of another source, or of other bytes, is taken out of the index before its files go.
@@ -125,14 +162,7 @@ impl Publishing<'_> {
     }
 
     fn sweep_foreign_files(&self, entry: &Entry) -> Result<()> {
-        let mut files = vec![(self.source.file.clone(), &self.source.sha256)];
-        files.extend(
-            entry
-                .platforms
-                .iter()
-                .map(|(platform, listed)| (self.dist.artifact_file(*platform), &listed.sha256)),
-        );
-        for (file, sha256) in files {
+        for (file, sha256) in self.files(entry) {
             let name = self.object(&format!("{file}.sha256"));
             let there = self.store.digest(&name)?;
             if there.is_some_and(|there| there != sidecar_digest(sha256)) {
@@ -184,11 +214,11 @@ impl Publishing<'_> {
         match there {
             Some(there) if there == *sha256 => Ok(()),
             _ if self.reclaim => self.take_over(&name, &path),
-            Some(there) => bail!(
-                "{}/{name} holds other bytes: {there} there, {sha256} here; if a publish that died left them (the index does not list them), --reclaim takes the name over; otherwise publish a new version",
+            Some(there) => Err(self.other_bytes(&name, &there, sha256)),
+            None => bail!(
+                "{}/{name} went away while it was looked at; run the same command again",
                 self.store.location()
             ),
-            None => bail!("{}/{name} went away while it was looked at; run the same command again", self.store.location()),
         }
     }
 
