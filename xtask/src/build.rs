@@ -20,7 +20,7 @@ use crate::words::{
     show_duration, Artifact, Digest, Failure, FailureClass, Outcome, SourceKind, Stage,
 };
 use anyhow::{Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -199,6 +199,8 @@ impl Build<'_> {
         for arrived in &answer.binaries {
             remove_if_there(&arrived.path)?;
         }
+        // Also of a session that failed, from which nothing has arrived.
+        remove_if_there(&self.stream(planned))?;
         Ok(rows)
     }
 
@@ -224,7 +226,7 @@ impl Build<'_> {
             machine: nodes[0].box_name(),
             logs: nodes.iter().map(|node| self.dist.log(&node.name)).collect(),
             raw_log: self.dist.partial(&format!("{name}.log")),
-            stream: self.dist.partial(&format!("{name}.stream")),
+            stream: self.stream(pending.planned),
         };
         let mut attempt = 0;
         loop {
@@ -253,6 +255,11 @@ impl Build<'_> {
                 return Ok(answer);
             }
         }
+    }
+
+    /// Where a session's stdout goes while it runs.
+    fn stream(&self, planned: &PlannedJob) -> Utf8PathBuf {
+        self.dist.partial(&format!("{}.stream", planned.directory))
     }
 
     /// The binary out of the stream, checked, named and recorded; a node's failure is data.
