@@ -82,4 +82,15 @@ mod tests {
         let edited = String::from_utf8(text).unwrap().replace("c0ffee", "c0ffef");
         assert_eq!(State::parse(edited.as_bytes()), None);
     }
+
+    #[test]
+    fn any_number_of_seconds_is_read_back_as_it_was_written() {
+        // A parser that is off by one bit in one of them calls the whole file damaged.
+        let mut seconds = 1.0;
+        for _ in 0..1000 {
+            seconds *= 1.000_123_456_789;
+            let text = serde_json::to_string(&seconds).unwrap();
+            assert_eq!(serde_json::from_str::<f64>(&text).unwrap(), seconds, "{text}");
+        }
+    }
 }
