@@ -42,9 +42,10 @@ impl Marks {
         }
     }
 
-    /// `None` for a line of the log, and for a mark that is not well formed: that is then only a line.
+    /// `None` for a line of the log, and for a mark that is not well formed: that is then only a line. What stands before a mark
+    /// is a line of the build's, or of an rc file's, that had no end.
     pub fn read(&self, line: &str) -> Option<Mark> {
-        let (word, rest) = split(line.strip_prefix(&self.prefix)?);
+        let (word, rest) = split(line.split_once(&self.prefix)?.1);
         match word {
             "fact" => {
                 let (name, value) = split(rest);
@@ -216,7 +217,7 @@ mod tests {
             ("::M:end 0", None),
             ("::N:end", None),
             ("::N:stage lunch", None),
-            (" ::N:end 0", None),
+            ("no end of line::N:end 0", Some(Mark::End(0))),
             ("   Compiling p v0.1.0", None),
         ];
         for (line, mark) in cases {

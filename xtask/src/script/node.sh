@@ -62,17 +62,25 @@ make_work() {
 	[ -n "${XTASK_CACHE:-${HOME-}}" ] || die 'probe neither HOME nor XTASK_CACHE is set'
 	work=${XTASK_CACHE:-$HOME/.cache}/$project-release/$job
 	mkdir -p "$work" || die "probe no work directory $work"
-	# A release that was killed here may have left its archive; its process is gone.
-	for stale in "$work"/source.*; do
-		[ -e "$stale" ] || continue
-		kill -0 "${stale##*.}" 2>/dev/null || rm -rf "$stale"
-	done
 	say "fact disk $(df -Pk "$work" | awk 'NR == 2 { print $4 }')"
 	say "fact work $work"
 }
 
+# What a session keeps while it lasts. `alive` is a pipe that every process of the build inherits: it closes with the last of them.
+make_session() {
+	# A release that was killed here may have left its own; its process is gone.
+	for stale in "$work"/session.*; do
+		[ ! -e "$stale" ] || kill -0 "${stale##*.}" 2>/dev/null || rm -rf "$stale"
+	done
+	session=$work/session.$$
+	archive=$session/source beat=$session/beat alive=$session/alive reader='' timer=''
+	trap 'stop_watchdog; rm -rf "$session"' EXIT
+	{ mkdir "$session" && mkfifo "$alive"; } || die "probe $work cannot be written"
+	# For reading and writing, so that nobody waits for the other end.
+	exec 6<>"$alive"
+}
+
 receive() {
-	archive=$work/source.$$
 	say 'stage send'
 	say "ready $archive_size $archive"
 	# head may read ahead, but nothing follows the archive except heartbeats. dd of single bytes is for a head without -c.
@@ -83,47 +91,65 @@ receive() {
 		head -c "$archive_size" <&4 >"$archive"
 	else
 		dd ibs=1 obs=65536 count="$archive_size" <&4 >"$archive" 2>/dev/null
-	fi || die "transfer the disk under $work does not take the source archive"
+	fi || die "probe the disk under $work does not take the source archive; make room, or name another place with XTASK_CACHE"
 	[ "$(sha256_of "$archive")" = "$archive_sha256" ] ||
 		die 'transfer the source archive arrived damaged'
 }
 
-# Ends every process of this job: sshd, and the local caller, give each job a process group of its own.
+# Ends every process of this job: sshd, and the local caller, give each job a process group of its own. What does not obey within
+# two seconds is killed.
 end_everything() {
 	trap '' TERM
 	kill -TERM 0
-	sleep 2
-	rm -rf "$archive"
+	{
+		sleep 2
+		kill -KILL 0
+	} &
+	cat <&5
+	rm -rf "$session"
 	kill -KILL 0
 }
 
 # A build must not outlive its client: at the end of our stdin, or when the heartbeats stop, everything ends.
-start_watchdog() {
+start_reader() {
 	{
-		while IFS= read -r _ <&4; do : >"$archive.beat"; done
+		while IFS= read -r _ <&4; do : >"$beat"; done
 		end_everything
-	} >/dev/null 2>&1 3>&- &
+	} >/dev/null 2>&1 3>&- 5<"$alive" 6>&- &
 	reader=$!
+}
+
+# While the archive arrives there are no heartbeats, but it grows.
+start_timer() {
 	{
 		exec 4<&-
 		trap 'kill "$nap"; exit' TERM
 		while :; do
-			rm -f "$archive.beat"
+			rm -f "$beat"
+			before=$(wc -c <"$archive")
 			sleep "$window" &
 			nap=$!
 			wait "$nap"
-			[ -e "$archive.beat" ] || break
+			[ -e "$beat" ] || [ "$(wc -c <"$archive")" != "$before" ] || break
 		done
 		end_everything
-	} >/dev/null 2>&1 3>&- &
+	} >/dev/null 2>&1 3>&- 5<"$alive" 6>&- &
 	timer=$!
 }
 
 stop_watchdog() {
-	kill -TERM "$reader" "$timer"
-	wait "$reader" "$timer"
-	rm -f "$archive.beat"
+	for watcher in $reader $timer; do
+		kill -TERM "$watcher"
+		wait "$watcher"
+	done
+	reader='' timer=''
 } 2>/dev/null
+
+# What a build left behind in its process group would keep the session open.
+end_leftovers() {
+	trap '' TERM
+	kill -TERM 0
+}
 
 # One release at a time in this work directory. The lock is a symbolic link to its owner's process number: made in one step,
 # never without an owner. One whose owner is gone is removed under a lock of its own, or two of us might remove each other's.
@@ -284,13 +310,15 @@ main() {
 	set_path
 	probe
 	make_work
+	make_session
+	start_timer
 	receive
-	start_watchdog
-	(work)
+	start_reader
+	(work) 6>"$alive"
 	status=$?
 	stop_watchdog
+	end_leftovers
 	give_lock_back
-	rm -rf "$archive"
 	say "end $status"
 	exit "$status"
 }
