@@ -30,7 +30,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub struct Build<'a> {
     pub inventory: &'a Inventory,
     pub source: &'a SourceRecord,
-    pub archive: &'a [u8],
     pub dist: &'a Dist,
     pub history: &'a History,
     pub ui: &'a Ui,
@@ -172,12 +171,17 @@ impl Build<'_> {
             .ui
             .job(&planned.directory, self.history.usual(&nodes[0].name));
         let host = Host::of(nodes[0], self.programs);
-        let (hook, start) = machines.start(nodes[0]);
-        let answer = match start {
-            Ok(()) => self.attempts(pending, &host, hook.ready_by, &mut line, watch)?,
-            Err(error) => Answer::failed(Stage::Connect, FailureClass::Start, format!("{error:#}")),
+        let hooks = machines.of(nodes[0]);
+        let answer = match watch.called_off() {
+            Some(why) => Answer::failed(Stage::Connect, FailureClass::Interrupted, why.into()),
+            None => match hooks.start(watch) {
+                Ok(ready_by) => self.attempts(pending, &host, ready_by, &mut line, watch)?,
+                Err(error) => {
+                    Answer::failed(Stage::Connect, FailureClass::Start, format!("{error:#}"))
+                }
+            },
         };
-        drop(hook);
+        drop(hooks);
         line.done();
         let mut rows = Vec::new();
         for node in nodes {
@@ -219,8 +223,7 @@ impl Build<'_> {
         let order = Order {
             host,
             job: &job,
-            archive: self.archive,
-            archive_path: self.dist.path(&self.source.file),
+            archive: self.dist.path(&self.source.file),
             limits: &nodes[0].limits,
             rust_version: self.source.rust_version.as_deref(),
             machine: nodes[0].box_name(),
@@ -251,7 +254,8 @@ impl Build<'_> {
                 failure.class,
                 show_duration(delay)
             ));
-            if self.interrupt.pause(delay).is_err() || watch.given_up.load(Ordering::Relaxed) {
+            watch.pause(delay);
+            if watch.called_off().is_some() {
                 return Ok(answer);
             }
         }

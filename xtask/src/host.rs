@@ -5,16 +5,16 @@ mod log;
 use crate::gate::{Gate, Permit};
 use crate::inventory::{Address, Limits, Node, Transfer};
 use crate::probe::Probe;
-use crate::process::{Ended, Interrupt, Session, Timed};
+use crate::process::{Ended, Feed, Interrupt, Session, Timed};
 use crate::script::{find_binaries, Job, Mark, Marks, RemoteFile};
 use crate::ssh::{self, Programs, Remote};
 use crate::ui::JobLine;
 use crate::words::{show_duration, Digest, Failure, FailureClass, Stage, Target};
 use anyhow::{bail, Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use log::Log;
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -61,8 +61,7 @@ impl Host {
 pub struct Order<'a> {
     pub host: &'a Host,
     pub job: &'a Job<'a>,
-    pub archive: &'a [u8],
-    pub archive_path: Utf8PathBuf,
+    pub archive: Utf8PathBuf,
     pub limits: &'a Limits,
     pub rust_version: Option<&'a str>,
     /// The box behind whose sshd this node is, for the gate.
@@ -81,6 +80,26 @@ pub struct Watch<'a> {
     pub handshakes: &'a Gate,
     /// Set by the first required failure under `--fail-fast`.
     pub given_up: &'a AtomicBool,
+}
+
+impl Watch<'_> {
+    /// Why nothing more is to be done.
+    pub fn called_off(&self) -> Option<&'static str> {
+        if self.interrupt.signal().is_some() {
+            return Some("stopped by the user");
+        }
+        self.given_up
+            .load(Ordering::Relaxed)
+            .then_some("stopped, since a required node failed and --fail-fast is given")
+    }
+
+    /// Waits, unless it is called off first.
+    pub fn pause(&self, duration: Duration) {
+        let deadline = Instant::now() + duration;
+        while Instant::now() < deadline && self.called_off().is_none() {
+            thread::sleep(PAUSE_TICK);
+        }
+    }
 }
 
 /// What became of the session.
@@ -119,9 +138,12 @@ pub struct Arrived {
 }
 
 /// How often the log and the clocks are looked at.
-const TICK: Duration = Duration::from_millis(25);
+const TICK: Duration = Duration::from_millis(5);
+const PAUSE_TICK: Duration = Duration::from_millis(20);
 /// After its stdin closes a node has this long to end what it started.
 const GRACE: Duration = Duration::from_secs(5);
+/// After its last word a node has this long to close the session, unless more arrives.
+const LINGER: Duration = Duration::from_secs(2);
 
 pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
     let nonce = new_nonce()?;
@@ -133,12 +155,10 @@ pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
         Host::Local => None,
         Host::Ssh(_) => Some(watch.handshakes.enter(&order.machine, watch.interrupt)?),
     };
-    let mut conversation = Conversation::new(order, &nonce, permit);
-    // For scp, one line says that the archive has been copied.
-    let archive = if order.host.scp().is_some() {
-        b"\n".to_vec()
-    } else {
-        order.archive.to_vec()
+    let mut conversation = Conversation::new(order, watch, &nonce, permit);
+    let archive = match order.host.scp() {
+        Some(_) => Feed::Line,
+        None => Feed::File(order.archive.clone()),
     };
     let script = order.job.script(&nonce);
     let mut session = Session::start(
@@ -151,17 +171,27 @@ pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
     let ended = loop {
         // Asked before the log is read, so that its last lines are not missed.
         let ended = session.try_wait()?;
-        for text in log.new_lines()? {
-            conversation.hear(&text, &session, line);
+        let lines = log.new_lines()?;
+        for text in &lines {
+            conversation.hear(text, &session, line);
         }
-        conversation.check_clocks(&log, watch);
+        conversation.check_clocks(&log);
         line.tick();
         if ended.is_some() || conversation.answer.failure.is_some() {
             break ended;
         }
-        thread::sleep(TICK);
+        if conversation.lingers(&log) {
+            line.note("something that its build started still runs there and holds the session; it is left to itself");
+            break None;
+        }
+        if lines.is_empty() {
+            thread::sleep(TICK);
+        }
     };
-    session.end(GRACE);
+    session.end(match conversation.end {
+        Some(_) => Duration::ZERO,
+        None => GRACE,
+    });
     loop {
         let lines = log.new_lines()?;
         if lines.is_empty() {
@@ -185,6 +215,7 @@ fn new_nonce() -> Result<String> {
 
 struct Conversation<'a> {
     order: &'a Order<'a>,
+    watch: &'a Watch<'a>,
     marks: Marks,
     answer: Answer,
     stage: Stage,
@@ -199,13 +230,21 @@ struct Conversation<'a> {
     files: Vec<RemoteFile>,
     /// The script's last word.
     end: Option<i32>,
+    /// How much of the binaries had arrived when that changed last.
+    arrived: (u64, Instant),
 }
 
 impl<'a> Conversation<'a> {
-    fn new(order: &'a Order<'a>, nonce: &str, permit: Option<Permit<'a>>) -> Conversation<'a> {
+    fn new(
+        order: &'a Order<'a>,
+        watch: &'a Watch<'a>,
+        nonce: &str,
+        permit: Option<Permit<'a>>,
+    ) -> Conversation<'a> {
         let now = Instant::now();
         Conversation {
             order,
+            watch,
             marks: Marks::new(nonce),
             answer: Answer::default(),
             stage: Stage::Connect,
@@ -216,6 +255,7 @@ impl<'a> Conversation<'a> {
             last_lines: Vec::new(),
             files: Vec::new(),
             end: None,
+            arrived: (0, now),
         }
     }
 
@@ -287,10 +327,7 @@ impl<'a> Conversation<'a> {
             None => Ok(()),
             Some(remote) => {
                 check_remote_path(path)?;
-                run_scp(
-                    remote.send(self.order.archive_path.as_std_path(), path),
-                    self.order.limits,
-                )
+                self.run_scp(remote.send(self.order.archive.as_std_path(), path))
             }
         }
     }
@@ -315,17 +352,24 @@ impl<'a> Conversation<'a> {
         self.answer.failure.get_or_insert(failure);
     }
 
-    fn check_clocks(&mut self, log: &Log, watch: &Watch) {
+    /// True when the node has said its last word, and neither ends the session nor sends more.
+    fn lingers(&mut self, log: &Log) -> bool {
+        if self.end.is_none() {
+            return false;
+        }
+        let length = fs::metadata(&self.order.stream).map_or(0, |stream| stream.len());
+        if length != self.arrived.0 {
+            self.arrived = (length, Instant::now());
+        }
+        log.silence() > LINGER && self.arrived.1.elapsed() > LINGER
+    }
+
+    fn check_clocks(&mut self, log: &Log) {
         let limits = self.order.limits;
         // ssh itself ends an attempt to connect; the rest is for the login and its rc files.
         let answer_limit = limits.connect_timeout * 3;
-        if watch.interrupt.signal().is_some() {
-            self.fail(FailureClass::Interrupted, "stopped by the user".into());
-        } else if watch.given_up.load(Ordering::Relaxed) {
-            self.fail(
-                FailureClass::Interrupted,
-                "stopped, since a required node failed and --fail-fast is given".into(),
-            );
+        if let Some(why) = self.watch.called_off() {
+            self.fail(FailureClass::Interrupted, why.into());
         } else if !self.answered && self.started.elapsed() > answer_limit {
             self.fail(
                 FailureClass::Unreachable,
@@ -358,12 +402,14 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Success is exit 0 and the script's own last word; either alone proves nothing.
+    /// Success is exit 0 and the script's own last word: exit 0 alone proves nothing. No exit at all, after a good last word, is a
+    /// session that something else holds open.
     fn conclude(mut self, ended: Option<Ended>, nonce: &str) -> Result<Answer> {
         match (ended, self.end) {
-            (Some(Ended::Status(0)), Some(0)) => self.take_binaries(nonce)?,
+            _ if self.answer.failure.is_some() => {}
+            (Some(Ended::Status(0)) | None, Some(0)) => self.take_binaries(nonce)?,
             (Some(ended), end) => self.explain(ended, end),
-            (None, _) => {}
+            (None, end) => self.explain(Ended::Status(end.unwrap_or(1)), end),
         }
         self.enter(Stage::Collect);
         Ok(self.answer)
@@ -407,32 +453,49 @@ impl<'a> Conversation<'a> {
             .collect();
         if let Some(remote) = self.order.host.scp() {
             for file in std::mem::take(&mut self.files) {
-                match fetch(remote, &file, stream, self.order.limits) {
+                match self.fetch(remote, &file) {
                     Ok(arrived) => self.answer.binaries.push(arrived),
                     Err(error) => self.fail(FailureClass::Transfer, format!("{error:#}")),
                 }
             }
         }
+        self.check_arrivals();
         Ok(())
     }
-}
 
-fn fetch(
-    remote: &Remote,
-    file: &RemoteFile,
-    stream: &Utf8Path,
-    limits: &Limits,
-) -> Result<Arrived> {
-    check_remote_path(&file.path)?;
-    let path = Utf8PathBuf::from(format!("{stream}.{}", file.target));
-    run_scp(remote.fetch(&file.path, path.as_std_path()), limits)?;
-    Ok(Arrived {
-        target: file.target.clone(),
-        path,
-        offset: 0,
-        size: file.size,
-        sha256: file.sha256.clone(),
-    })
+    fn check_arrivals(&mut self) {
+        let Answer { binaries, lost, .. } = &self.answer;
+        let arrived = |target: &Target| binaries.iter().any(|one| one.target == *target);
+        let mut nodes = self.order.job.nodes.iter();
+        let missing = nodes.any(|node| !lost.contains_key(&node.target) && !arrived(&node.target));
+        if missing {
+            let message = "the binary did not arrive whole; the same command tries again";
+            self.fail(FailureClass::Transfer, message.into());
+        }
+    }
+
+    fn fetch(&self, remote: &Remote, file: &RemoteFile) -> Result<Arrived> {
+        check_remote_path(&file.path)?;
+        let path = Utf8PathBuf::from(format!("{}.{}", self.order.stream, file.target));
+        self.run_scp(remote.fetch(&file.path, path.as_std_path()))?;
+        Ok(Arrived {
+            target: file.target.clone(),
+            path,
+            offset: 0,
+            size: file.size,
+            sha256: file.sha256.clone(),
+        })
+    }
+
+    fn run_scp(&self, command: Vec<String>) -> Result<()> {
+        let output = Timed::new(&command[0], self.order.limits.silence_timeout)
+            .args(&command[1..])
+            .run_unless(|| self.watch.called_off())?;
+        if !output.status.success() {
+            bail!("{}: {}", command[0], output.complaint());
+        }
+        Ok(())
+    }
 }
 
 /// An old scp lets the node's shell read the path.
@@ -440,16 +503,6 @@ fn check_remote_path(path: &str) -> Result<()> {
     let safe = |b: u8| b.is_ascii_alphanumeric() || b"/._-".contains(&b);
     if path.is_empty() || !path.bytes().all(safe) {
         bail!("the node's work directory `{}` has a name that scp cannot carry; name another there with XTASK_CACHE", path.escape_debug());
-    }
-    Ok(())
-}
-
-fn run_scp(command: Vec<String>, limits: &Limits) -> Result<()> {
-    let output = Timed::new(&command[0], limits.silence_timeout)
-        .args(&command[1..])
-        .run()?;
-    if !output.status.success() {
-        bail!("{}: {}", command[0], output.complaint());
     }
     Ok(())
 }

@@ -4,10 +4,10 @@
 //! a grandchild that holds a pipe open would make `wait` hang after a kill.
 
 use anyhow::{bail, Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -134,6 +134,11 @@ impl Timed {
 
     /// Any exit status is an answer; only a command that cannot be started, or does not end, is an error.
     pub fn run(self) -> Result<Output> {
+        self.run_unless(|| None)
+    }
+
+    /// The same, but it is ended when there is a reason to.
+    pub fn run_unless(self, reason: impl Fn() -> Option<&'static str>) -> Result<Output> {
         let mut command = duct::cmd(&self.program, self.arguments)
             .stdout_capture()
             .stderr_capture()
@@ -148,22 +153,27 @@ impl Timed {
         let handle = command
             .start()
             .with_context(|| format!("`{}` cannot be started", self.program))?;
-        match handle
-            .wait_timeout(self.deadline)
-            .with_context(|| format!("`{}`", self.program))?
-        {
-            Some(output) => Ok(Output {
-                status: output.status,
-                stdout: output.stdout.clone(),
-                stderr: output.stderr.clone(),
-            }),
-            None => {
+        let deadline = Instant::now() + self.deadline;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let answer = handle
+                .wait_timeout(left.min(Duration::from_millis(50)))
+                .with_context(|| format!("`{}`", self.program))?;
+            if let Some(output) = answer {
+                return Ok(Output {
+                    status: output.status,
+                    stdout: output.stdout.clone(),
+                    stderr: output.stderr.clone(),
+                });
+            }
+            let late = || {
+                let limit = crate::words::show_duration(self.deadline);
+                left.is_zero()
+                    .then(|| format!("did not end within {limit}"))
+            };
+            if let Some(why) = reason().map(String::from).or_else(late) {
                 let _ = handle.kill();
-                bail!(
-                    "`{}` did not end within {}",
-                    self.program,
-                    crate::words::show_duration(self.deadline)
-                );
+                bail!("`{}` {why}", self.program);
             }
         }
     }
@@ -237,6 +247,14 @@ impl std::fmt::Display for Ended {
     }
 }
 
+/// What a node gets when it is ready.
+pub enum Feed {
+    /// The contents of a file.
+    File(Utf8PathBuf),
+    /// A line that says that the file has been copied there.
+    Line,
+}
+
 /// A shell on a node, fed with a script, then an archive, then heartbeats. It ends when this value is dropped.
 pub struct Session {
     child: Child,
@@ -251,7 +269,7 @@ impl Session {
     pub fn start(
         command: &[String],
         script: String,
-        archive: Vec<u8>,
+        archive: Feed,
         stdout: File,
         stderr: File,
     ) -> Result<Session> {
@@ -313,7 +331,7 @@ impl Drop for Session {
 }
 
 /// A thread of its own, since a write to a node that does not read would block the one that watches the clocks.
-fn feed_node(mut stdin: ChildStdin, script: &str, archive: &[u8], orders: &mpsc::Receiver<()>) {
+fn feed_node(mut stdin: ChildStdin, script: &str, archive: &Feed, orders: &mpsc::Receiver<()>) {
     if stdin
         .write_all(script.as_bytes())
         .and_then(|()| stdin.flush())
@@ -322,7 +340,12 @@ fn feed_node(mut stdin: ChildStdin, script: &str, archive: &[u8], orders: &mpsc:
         return;
     }
     let Ok(()) = orders.recv() else { return };
-    let mut sent = stdin.write_all(archive);
+    let mut sent = match archive {
+        Feed::File(path) => {
+            File::open(path).and_then(|mut file| io::copy(&mut file, &mut stdin).map(drop))
+        }
+        Feed::Line => stdin.write_all(b"\n"),
+    };
     while sent.is_ok() {
         match orders.recv_timeout(HEARTBEAT) {
             Err(RecvTimeoutError::Timeout) => {

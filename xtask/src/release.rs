@@ -273,7 +273,6 @@ impl Building<'_> {
         let build = Build {
             inventory,
             source: &source,
-            archive: &archive,
             dist: &dist,
             history: &History::read(&self.workspace.dist()),
             ui: console.ui,

@@ -87,8 +87,10 @@ impl Remote {
             "ServerAliveCountMax=4".into(),
             "LogLevel=ERROR".into(),
         ];
-        own.iter()
-            .chain(&self.options)
+        // ssh takes the first value of an option: the node's own come first.
+        self.options
+            .iter()
+            .chain(&own)
             .flat_map(|option| ["-o".to_string(), option.clone()])
             .collect()
     }
@@ -169,8 +171,8 @@ mod tests {
         let line = remote("root@netbsd.localnet").session().join(" ");
         assert_eq!(
             line,
-            "ssh -T -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ServerAliveCountMax=4 -o LogLevel=ERROR \
-             -o Port=2222 -- root@netbsd.localnet exec sh -s"
+            "ssh -T -o Port=2222 -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ServerAliveCountMax=4 \
+             -o LogLevel=ERROR -- root@netbsd.localnet exec sh -s"
         );
     }
 

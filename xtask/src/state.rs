@@ -90,7 +90,11 @@ mod tests {
         for _ in 0..1000 {
             seconds *= 1.000_123_456_789;
             let text = serde_json::to_string(&seconds).unwrap();
-            assert_eq!(serde_json::from_str::<f64>(&text).unwrap(), seconds, "{text}");
+            assert_eq!(
+                serde_json::from_str::<f64>(&text).unwrap(),
+                seconds,
+                "{text}"
+            );
         }
     }
 }
