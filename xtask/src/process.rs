@@ -53,16 +53,6 @@ impl Interrupt {
         Interrupt(Arc::new(AtomicUsize::new(0)))
     }
 
-    /// Waits, unless a signal comes first.
-    pub fn pause(&self, duration: Duration) -> Result<()> {
-        let deadline = Instant::now() + duration;
-        while Instant::now() < deadline {
-            self.check()?;
-            thread::sleep(Duration::from_millis(20).min(deadline - Instant::now().min(deadline)));
-        }
-        self.check()
-    }
-
     pub fn signal(&self) -> Option<i32> {
         let signal = self.0.load(Ordering::Relaxed) as i32;
         (signal != 0).then_some(signal)
