@@ -440,7 +440,9 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shot::Shot;
+    use crate::drag::BallisticCoefficient;
+    use crate::shot::{Shot, Zero};
+    use crate::wind::WindSegment;
 
     fn plan(shots: usize, threads: usize, deviations: Deviations) -> MonteCarlo {
         MonteCarlo {
@@ -507,29 +509,158 @@ mod tests {
         assert!(hit.high - hit.low < 0.01);
     }
 
+    /// A deviation moves the shots as much as two trajectories differ that are one deviation to either side.
     #[test]
-    fn velocity_spread_moves_the_shots_as_two_trajectories_do() {
-        let at = |fps: f64| {
-            let nominal = Solver::new(&Shot::default()).unwrap().zero_angle();
-            let shot = Shot {
-                muzzle_velocity: Velocity::fps(fps),
-                zero: crate::shot::Zero::Angle(nominal),
-                ..Shot::default()
-            };
-            Solver::new(&shot)
-                .unwrap()
-                .rows(&[Length::yards(600.0)])
-                .unwrap()[0]
-                .drop
-                .as_meters()
+    fn every_deviation_acts_as_the_trajectory_does() {
+        let wind = WindSegment {
+            speed: Velocity::mps(6.0),
+            from: Angle::degrees(50.0),
+            ..WindSegment::default()
         };
-        let per_deviation = (at(2_710.0) - at(2_690.0)) / 2.0;
+        let nominal = Shot {
+            zero: Zero::Angle(Angle::mils(2.0)),
+            wind: vec![wind],
+            ..Shot::default()
+        };
+        let none = Deviations::default();
+        let with_wind = |segment: WindSegment| Shot {
+            wind: vec![segment],
+            ..nominal.clone()
+        };
+        let speed = |mps: f64| {
+            with_wind(WindSegment {
+                speed: Velocity::mps(mps),
+                ..wind
+            })
+        };
+        let from = |degrees: f64| {
+            with_wind(WindSegment {
+                from: Angle::degrees(degrees),
+                ..wind
+            })
+        };
+        let coefficient = |bc: f64| Shot {
+            coefficient: BallisticCoefficient::Constant(bc),
+            ..nominal.clone()
+        };
+        let velocity = |fps: f64| Shot {
+            muzzle_velocity: Velocity::fps(fps),
+            ..nominal.clone()
+        };
+        for (deviations, below, above) in [
+            (
+                Deviations {
+                    wind_speed: Velocity::mps(1.0),
+                    ..none
+                },
+                speed(5.0),
+                speed(7.0),
+            ),
+            (
+                Deviations {
+                    wind_direction: Angle::degrees(4.0),
+                    ..none
+                },
+                from(46.0),
+                from(54.0),
+            ),
+            (
+                Deviations {
+                    coefficient: 0.02,
+                    ..none
+                },
+                coefficient(0.49),
+                coefficient(0.51),
+            ),
+            (
+                Deviations {
+                    velocity: Velocity::fps(10.0),
+                    ..none
+                },
+                velocity(2_690.0),
+                velocity(2_710.0),
+            ),
+        ] {
+            let impacts = Solver::new(&nominal)
+                .unwrap()
+                .monte_carlo(&plan(20_000, 2, deviations))
+                .unwrap();
+            let (up, right) = impacts.deviation();
+            let (below, above) = (impact(&below, 600.0), impact(&above, 600.0));
+            let close = |ours: Length, two: f64| {
+                (ours.as_meters() - 0.5 * two.abs()).abs() < 0.02 * two.abs() + 1e-4
+            };
+            assert!(close(up, above.0 - below.0), "{deviations:?}: {up:?} up");
+            assert!(
+                close(right, above.1 - below.1),
+                "{deviations:?}: {right:?} right"
+            );
+        }
+    }
+
+    #[test]
+    fn a_misjudged_range_and_a_gust_from_the_side_act_as_the_trajectory_does() {
         let deviations = Deviations {
-            velocity: Velocity::fps(10.0),
+            range: Length::yards(10.0),
+            ..Deviations::default()
+        };
+        let impacts = solver().monte_carlo(&plan(20_000, 2, deviations)).unwrap();
+        let nominal = Shot {
+            zero: Zero::Angle(solver().zero_angle()),
+            ..Shot::default()
+        };
+        let drop = impact(&nominal, 590.0).0 - impact(&nominal, 610.0).0;
+        assert!(
+            (impacts.deviation().0.as_meters() / (0.5 * drop) - 1.0).abs() < 0.02,
+            "{drop}"
+        );
+        let deviations = Deviations {
+            wind_across: Velocity::mps(1.0),
+            ..Deviations::default()
+        };
+        let impacts = solver().monte_carlo(&plan(20_000, 2, deviations)).unwrap();
+        let gust = WindSegment {
+            speed: Velocity::mps(1.0),
+            from: Angle::degrees(-90.0),
+            ..WindSegment::default()
+        };
+        let drift = impact(
+            &Shot {
+                wind: vec![gust],
+                ..nominal
+            },
+            600.0,
+        )
+        .1;
+        assert!(
+            (impacts.deviation().1.as_meters() / drift - 1.0).abs() < 0.02,
+            "{drift}"
+        );
+    }
+
+    #[test]
+    fn a_rectangle_is_as_wide_and_high_as_it_says() {
+        let angle = Angle::mils(0.2);
+        let deviations = Deviations {
+            elevation: angle,
+            azimuth: angle,
             ..Deviations::default()
         };
         let impacts = solver().monte_carlo(&plan(40_000, 2, deviations)).unwrap();
-        let ratio = impacts.deviation().0.as_meters() / per_deviation;
-        assert!((ratio - 1.0).abs() < 0.02, "{ratio}");
+        let sigma = 0.2e-3 * 548.64;
+        // Within one deviation to the sides, 68.27 %, and two up and down, 95.45 %; then a slit.
+        let plate = Target::Rectangle(Length::meters(2.0 * sigma), Length::meters(4.0 * sigma));
+        assert!((impacts.hit_probability(plate).estimate - 0.6516).abs() < 0.01);
+        let slit = Target::Rectangle(Length::meters(2.0 * sigma), Length::meters(100.0));
+        assert!((impacts.hit_probability(slit).estimate - 0.6827).abs() < 0.01);
+    }
+
+    /// (up, right) in meters at a range in yards.
+    fn impact(shot: &Shot, yards: f64) -> (f64, f64) {
+        let row = Solver::new(shot)
+            .unwrap()
+            .rows(&[Length::yards(yards)])
+            .unwrap()[0];
+        (row.drop.as_meters(), row.windage.as_meters())
     }
 }

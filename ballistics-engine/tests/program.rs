@@ -101,6 +101,106 @@ fn csv_and_json_hold_the_reference_numbers() {
 }
 
 #[test]
+fn a_range_card_says_what_to_dial() {
+    let card = stdout("range-card -v 2600 -b 0.243 -m 175 -w 10@3oc -r 500 -s 250 -o csv");
+    assert_eq!(
+        card,
+        "range_yd,elevation_mil,clicks_up,windage_mil,clicks_right,time_s,velocity_fps,energy_ft_lb\n\
+         250,1.03,10,0.55,6,0.32,2156,1806\n\
+         500,3.58,36,1.22,12,0.70,1758,1201\n"
+    );
+    let minutes = stdout("range-card -v 2600 -b 0.243 -r 500 -s 500 --click 0.25moa -o csv");
+    assert!(
+        minutes.ends_with("500,12.30,49,0.00,0,0.70,1758,1029\n"),
+        "{minutes}"
+    );
+}
+
+#[test]
+fn single_answers_are_those_of_the_references() {
+    for (line, facts) in [
+        (
+            "danger-space -v 2600 -b 0.243 -r 500",
+            &[
+                "begins            446.0 yd",
+                "ends              541.9 yd",
+                "depth             95.9 yd",
+            ][..],
+        ),
+        (
+            "zero -v 2600 -b 0.243",
+            &[
+                "zero elevation    1.1664 mil",
+                "elevation         4.010 MOA",
+                "far zero          100.0 yd",
+            ],
+        ),
+        (
+            "stability -v 2600 -m 175 --diameter 0.308 --length 1.24 --twist 10",
+            &[
+                "stability factor         2.400",
+                "jump, 10 mph from right  0.46 MOA",
+            ],
+        ),
+        (
+            "atmosphere -u metric -t 35 -p 1000 --humidity 90",
+            &[
+                "density           1.10923 kg/m3",
+                "speed of sound    354.8 m/s",
+            ],
+        ),
+        (
+            "atmosphere -u metric --altitude 1000",
+            &["station pressure  898.75 hPa", "density altitude  995 m"],
+        ),
+        (
+            "monte-carlo -v 2600 -b 0.243 -r 500 --target 40 --sd-aim 0.1",
+            &[
+                "hit probability        100.00 %",
+                "sd up and down         1.8",
+            ],
+        ),
+        (
+            "trajectory -v 2600 -b 0.243 -w 10@9oc -r 100",
+            &["10.0 mph from 270 deg", "0.76     0.21     0.72"],
+        ),
+    ] {
+        let text = stdout(line);
+        for fact in facts {
+            assert!(text.contains(fact), "{line}: no `{fact}` in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn an_own_drag_curve_is_read_from_a_file() {
+    let folder = folder("curve");
+    let file = folder.join("curve.csv");
+    fs::write(
+        &file,
+        "Mach,Cd\n# radar\n0.8,0.124\n1.0,0.305\n1.2, 0.341\n2.0\t0.255\n3.0 0.205\n",
+    )
+    .unwrap();
+    let line = format!(
+        "trajectory -v 2710 -m 140 --diameter 0.264 --curve {} -r 1000 -s 1000 -o csv",
+        file.display()
+    );
+    let drop: f64 = stdout(&line)
+        .lines()
+        .last()
+        .unwrap()
+        .split(',')
+        .nth(2)
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((-340.0..-290.0).contains(&drop), "{drop}");
+    fs::write(&file, "0.8,0.124\n1.0\n").unwrap();
+    fails_with(2, &line, "line 2: must be Mach,Cd");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn metric_and_imperial_are_the_same_shot() {
     let metric = stdout("trajectory -u metric -v 792.48 -b 0.243 -m 175gr -z 100yd -r 914.4 -s 914.4 --sight-height 3.81 -o csv");
     let last: Vec<f64> = metric

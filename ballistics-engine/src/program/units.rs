@@ -257,6 +257,44 @@ mod tests {
     }
 
     #[test]
+    fn units_have_their_sizes() {
+        for (text, mps) in [
+            ("10kt", 5.144_444),
+            ("36km/h", 10.0),
+            ("10mph", 4.4704),
+            ("100fps", 30.48),
+        ] {
+            let ours = System::Metric.wind("wind", text).unwrap().as_mps();
+            assert!((ours - mps).abs() < 1e-6, "{text} is {ours} m/s");
+        }
+        for (text, mils) in [
+            ("1moa", 0.290_888),
+            ("1deg", 17.453_293),
+            ("2", 2.0),
+            ("0.001rad", 1.0),
+        ] {
+            let ours = super::mils("click", text).unwrap().as_mils();
+            assert!((ours - mils).abs() < 1e-6, "{text} is {ours} mil");
+        }
+        let pressure = System::Imperial.pressure("pressure", "29.92126").unwrap();
+        assert!((pressure.as_hectopascals() - 1_013.25).abs() < 0.001);
+        let sizes = |system: System| {
+            (
+                system.size("twist", "10").unwrap(),
+                system.offset("target", "10").unwrap(),
+            )
+        };
+        assert_eq!(
+            sizes(System::Imperial),
+            (Length::inches(10.0), Length::inches(10.0))
+        );
+        assert_eq!(
+            sizes(System::Metric),
+            (Length::meters(10.0 * 0.001), Length::meters(10.0 * 0.01))
+        );
+    }
+
+    #[test]
     fn what_is_no_number_or_unit_is_named() {
         let message = |text: &str| System::Imperial.mass("mass", text).unwrap_err().to_string();
         assert_eq!(message("heavy"), "--mass `heavy`: not a number");
