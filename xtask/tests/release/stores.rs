@@ -1,0 +1,129 @@
+//! A store that already holds something under a name that a publish needs.
+
+use crate::checker::{check_at_rest, sha256};
+use crate::project::{host_platform, host_target, node, write, Project};
+use crate::tree;
+use std::fs;
+use std::path::Path;
+
+/// A released project whose fleet is this machine alone, and an empty place for a store.
+fn project() -> (Project, std::path::PathBuf) {
+    let project = Project::new();
+    project.write_nodes(&node("here", host_target(), ""));
+    project.xtask("dist").exits(0);
+    project.xtask("checksum").exits(0);
+    let store = project.beside("elsewhere");
+    (project, store)
+}
+
+fn publish(store: &Path) -> String {
+    format!("publish --to {}", store.display())
+}
+
+#[test]
+fn other_bytes_under_a_name_stop_a_publish_before_it_writes() {
+    let (project, store) = project();
+    let artifact = format!("ballistics-0.14.0-{}", host_platform());
+    let source = "ballistics-engine-0.14.0.crate".to_string();
+    for name in [
+        artifact.clone(),
+        format!("{artifact}.sha256"),
+        source.clone(),
+        format!("{source}.sha256"),
+    ] {
+        let own = fs::read(project.path(&format!("dist/0.14.0/{name}"))).unwrap();
+        write(&store.join("0.14.0").join(&name), "other bytes");
+        let before = tree::read(&store);
+        project.xtask(&publish(&store)).exits(1).says(&[
+            &format!(
+                "0.14.0/{name} holds other bytes: {} there, {} here",
+                sha256(b"other bytes"),
+                sha256(&own)
+            ),
+            "--reclaim takes the name over; otherwise publish a new version",
+        ]);
+        let mut after = tree::read(&store);
+        after.remove(".lock");
+        tree::assert_same(&before, &after);
+        fs::remove_dir_all(&store).unwrap();
+    }
+}
+
+#[test]
+fn reclaim_takes_over_what_the_index_does_not_list() {
+    let (project, store) = project();
+    let artifact = store.join(format!("0.14.0/ballistics-0.14.0-{}", host_platform()));
+    write(&artifact, "other bytes");
+    project
+        .xtask(&format!("{} --reclaim", publish(&store)))
+        .exits(0);
+    check_at_rest(&store);
+    // Now it is listed, and stays whatever is asked for.
+    write(&artifact, "yet other bytes");
+    let before = tree::read(&store);
+    project.xtask(&format!("{} --reclaim", publish(&store))).exits(1).says(&[
+        "belongs to 0.14.0, which is published; --reclaim takes only names that the index does not list",
+    ]);
+    tree::assert_same(&before, &tree::read(&store));
+}
+
+#[test]
+fn a_published_version_keeps_its_source_and_its_bytes() {
+    let (project, store) = project();
+    project.xtask(&publish(&store)).exits(0);
+    let before = tree::read(&store);
+    project.replace(
+        "ballistics-engine/src/main.rs",
+        "greeting",
+        "other greeting",
+    );
+    project.commit("other greeting");
+    project
+        .xtask(&format!("release --to {}", store.display()))
+        .exits(2)
+        .says(&[
+            "0.14.0 in ",
+            "a release is never replaced: raise the package's version",
+        ]);
+    project.xtask("dist").exits(0);
+    project.xtask("checksum").exits(0);
+    project
+        .xtask(&publish(&store))
+        .exits(1)
+        .says(&["a published version keeps its source: publish a new version"]);
+    tree::assert_same(&before, &tree::read(&store));
+}
+
+#[test]
+fn a_damaged_index_is_named_and_nothing_is_written() {
+    let (project, store) = project();
+    project.xtask(&publish(&store)).exits(0);
+    let index = fs::read_to_string(store.join("index.json")).unwrap();
+    write(&store.join("index.json"), &index[..index.len() / 2]);
+    let before = tree::read(&store);
+    let message = [
+        "index.json is damaged",
+        "restore it from a copy of the store, nothing was changed",
+    ];
+    project.xtask(&publish(&store)).exits(1).says(&message);
+    project
+        .xtask(&format!("verify --to {}", store.display()))
+        .exits(1)
+        .says(&message);
+    tree::assert_same(&before, &tree::read(&store));
+}
+
+#[test]
+fn a_view_that_was_edited_is_found_by_verify_and_repaired_by_a_publish() {
+    let (project, store) = project();
+    project.xtask(&publish(&store)).exits(0);
+    let verify = format!("verify --to {}", store.display());
+    project.xtask(&verify).exits(0);
+    write(&store.join("latest-version.txt"), "9.9.9\n");
+    project
+        .xtask(&verify)
+        .exits(1)
+        .says(&["latest-version.txt does not say what index.json says"]);
+    project.xtask(&publish(&store)).exits(0);
+    check_at_rest(&store);
+}
