@@ -253,14 +253,14 @@ stop_jobs() {
 }
 
 # Fetches $1 of the store into $2, of $3 bytes, or says in trouble why not; 44: it is not there.
-fetch() {
+get() {
 	for pause in 1 2 0; do
 		[ "$voice" != verbose ] || warn "$downloader: $base/$1"
 		rm -f "$2"
 		trouble=''
 		if attempt "$1" "$2" >log 2>&1 && is_sound "$2" "${3:-0}"; then return 0; fi
 		: "${trouble:="$url: $(sed -n '/./h;$x;$p' log)"}"
-		if grep -Eq '(error:|ERROR|1\.[01]|`) ?404|: Not Found$|No such file' log; then return 44; fi
+		if grep -Eq '(error:|ERROR) 404|404 Not Found|: Not Found$|No such file' log; then return 44; fi
 		if grep -Eqi 'no space|writing|on write|write error|cannot write' log; then die 5 "cannot write: $trouble"; fi
 		sleep $pause
 	done
@@ -309,7 +309,7 @@ lost() {
 # Old stores have no catalog.txt.
 read_catalog() {
 	: >catalog
-	fetch catalog.txt view || case $? in 44) return ;; *) lost ;; esac
+	get catalog.txt view || case $? in 44) return 0 ;; *) lost ;; esac
 	while read -r p v _ s floor _ || [ -n "$p" ]; do
 		case $p,$v in
 		*,*[!0-9A-Za-z.-]*) ;;
@@ -376,11 +376,11 @@ choose_version() {
 }
 
 newest_version() {
-	fetch versions.txt view || lost
+	get versions.txt view || lost
 	version=$(tr -d '\r' <view | sed -n "s/^$platform://p")
 	[ -n "$version" ] || die 3 "no ballistics for $platform yet in $base"
 	is_version "$version" || die 7 "versions.txt: no version: $version"
-	fetch latest-version.txt view || return 0
+	get latest-version.txt view || return 0
 	latest=$(tr -d '\r' <view)
 	is_version "$latest" && older "$version" "$latest" || return 0
 	warn "ballistics $latest is out, for $platform only $version yet"
@@ -404,7 +404,7 @@ is_downgrade() {
 }
 
 fetch_checksum() {
-	fetch "$file.sha256" sum || case $?$asked in "44$version") not_published ;; *) lost ;; esac
+	get "$file.sha256" sum || case $?$asked in "44$version") not_published ;; *) lost ;; esac
 	sum=$(one_hash <sum) || die 7 "$base/$file.sha256 holds no SHA-256"
 }
 
@@ -444,7 +444,7 @@ unsigned() {
 }
 
 verify_signature() {
-	fetch "$file.sha256.sig" sig || case $? in 44) die 7 "$name must be signed, and is not" ;; *) lost ;; esac
+	get "$file.sha256.sig" sig || case $? in 44) die 7 "$name must be signed, and is not" ;; *) lost ;; esac
 	say "$release_keys" | sed -n 's/^ssh-/ballistics-release namespaces="ballistics-release" &/p' >keys
 	say "$sum  $name" | ssh-keygen -Y verify -f keys -I ballistics-release -n ballistics-release -s sig >log 2>&1 ||
 		die 7 "$name is not signed by a release key: $(cat log)"
@@ -459,7 +459,7 @@ is_installed() {
 }
 
 fetch_binary() {
-	fetch "$file" ballistics "$size" || lost
+	get "$file" ballistics "$size" || lost
 	hash_of ballistics
 	[ "$hash" = "$sum" ] || die 7 "$base/$file has not its checksum: expected $sum, got $hash"
 }
