@@ -17,7 +17,7 @@ fn a_fresh_clone_is_released_and_the_printed_line_installs_it() {
     assert_eq!(tree::names(&tree::read(&project.temporary())), [""; 0]);
 }
 
-/// What DESIGN.md lists for `dist/<version>/` and for a store, unsigned, and the locks.
+/// What the README lists for `dist/<version>/` and for a store, unsigned, and the locks.
 fn expected_tree() -> Vec<String> {
     let platform = host_platform();
     let artifact = format!("ballistics-0.14.0-{platform}");
@@ -39,6 +39,7 @@ fn expected_tree() -> Vec<String> {
         ".lock",
         ".views.json",
         "0.14.0",
+        "ballistics.rb",
         "catalog.txt",
         "index.json",
     ];

@@ -92,6 +92,13 @@ impl Project {
                 .status();
             assert!(status.unwrap().success());
         }
+        // Both say where their store is.
+        for file in ["dist/store/install.sh", "dist/store/ballistics.rb"] {
+            let moved = copy
+                .read(file)
+                .replace(path_text(&original.room), path_text(&copy.room));
+            copy.write(file, &moved);
+        }
         copy._original = Some(original);
         copy
     }
@@ -301,4 +308,8 @@ pub fn host_platform() -> String {
 /// One `[[node]]` on this machine.
 pub fn node(name: &str, target: &str, extra: &str) -> String {
     format!("\n[[node]]\nname = \"{name}\"\nhost = \"local\"\ntarget = \"{target}\"\n{extra}\n")
+}
+
+fn path_text(path: &Path) -> &str {
+    path.to_str().expect("a temp directory's name is UTF-8")
 }
