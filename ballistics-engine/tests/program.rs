@@ -154,7 +154,7 @@ fn single_answers_are_those_of_the_references() {
             &["station pressure  898.75 hPa", "density altitude  995 m"],
         ),
         (
-            "monte-carlo -v 2600 -b 0.243 -r 500 --target 40 --sd-aim 0.1",
+            "monte-carlo -v 2600 -b 0.243 -r 500 --target 40 --sd-aim 0.1 --shots 5000",
             &[
                 "hit probability        100.00 %",
                 "sd up and down         1.8",

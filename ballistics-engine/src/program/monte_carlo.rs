@@ -25,12 +25,12 @@ pub const COMMAND: Command = Command {
     ],
     examples: &[
         (
-            "monte-carlo -v 2600 -b 0.243 -m 175 -r 800 --target 18x30 --sd-velocity 10 --sd-crosswind 2 --sd-aim 0.1",
+            "monte-carlo -v 2600 -b 0.243 -m 175 -r 800 --target 18x30 --sd-velocity 10 --sd-crosswind 2 --sd-aim 0.1 --shots 20000",
             "a 18 by 30 in plate at 800 yd, 10 fps, 2 mph and 0.1 mil of spread",
         ),
         (
-            "monte-carlo -u metric -v 850 -b 0.29 -r 600 --target 30 --sd-velocity 4 --sd-aim 0.15 --shots 1000000",
-            "a circle of 30 cm at 600 m, a million shots",
+            "monte-carlo -u metric -v 850 -b 0.29 -r 600 --target 30 --sd-velocity 4 --sd-aim 0.15 --shots 20000 --seed 7",
+            "a circle of 30 cm at 600 m, other shots",
         ),
     ],
     run,
