@@ -105,15 +105,7 @@ impl<'a> Flight<'a> {
         let whole = f64::from(ratio as u32);
         let count = if whole < ratio { whole + 1.0 } else { whole };
         let length = rest / count;
-        let wind = &self.wind.stretches()[self.stretch].1;
-        let trial = trial_step(
-            self.forces,
-            wind,
-            self.range,
-            &self.state,
-            &self.slope,
-            length,
-        );
+        let trial = self.trial(length);
         let error = trial.error / self.tolerance;
         if self.steps_left == 0 {
             return Err(Spent);
@@ -134,6 +126,45 @@ impl<'a> Flight<'a> {
         }
         self.step = next_step(self.step, length, error);
         Ok(())
+    }
+
+    /// A step of some length, whether it is accurate or not.
+    #[inline]
+    fn trial(&self, length: f64) -> Trial {
+        let (forces, range, state) = (self.forces, self.range, &self.state);
+        let wind = &self.wind.stretches()[self.stretch].1;
+        let [_, _, _, _, offset, time] = *state;
+        // Neither force depends on offset or time, so the stages leave them alone.
+        let slope_at = |position: f64, moved: [f64; 4]| {
+            let [vx, vy, vz, height] = moved;
+            let moved = [vx, vy, vz, height, offset, time];
+            forces.slope(range + position * length, &moved, wind)
+        };
+        let k1 = self.slope;
+        let k2 = slope_at(POSITIONS[0], moved(state, length, &STAGE_2, [&k1]));
+        let k3 = slope_at(POSITIONS[1], moved(state, length, &STAGE_3, [&k1, &k2]));
+        let k4 = slope_at(
+            POSITIONS[2],
+            moved(state, length, &STAGE_4, [&k1, &k2, &k3]),
+        );
+        let k5 = slope_at(
+            POSITIONS[3],
+            moved(state, length, &STAGE_5, [&k1, &k2, &k3, &k4]),
+        );
+        let k6 = slope_at(
+            POSITIONS[4],
+            moved(state, length, &STAGE_6, [&k1, &k2, &k3, &k4, &k5]),
+        );
+        let end: State = moved(state, length, &FIFTH_ORDER, [&k1, &k3, &k4, &k5, &k6]);
+        let k7 = forces.slope(range + length, &end, wind);
+        let slopes = [&k1, &k3, &k4, &k5, &k6, &k7];
+        let [off_x, off_y, off_z, _] = moved(&[0.0; 6], length, &DIFFERENCE, slopes);
+        let error = off_x.abs().max(off_y.abs()).max(off_z.abs()) / end[0].abs();
+        Trial {
+            state: end,
+            slope: k7,
+            error,
+        }
     }
 }
 
@@ -207,56 +238,6 @@ const DIFFERENCE: [f64; 6] = [
     22.0 / 525.0,
     -1.0 / 40.0,
 ];
-
-#[inline]
-fn trial_step(
-    forces: &Forces,
-    wind: &[f64; 3],
-    range: f64,
-    state: &State,
-    slope: &State,
-    length: f64,
-) -> Trial {
-    let [_, _, _, _, offset, time] = *state;
-    // Neither force depends on offset or time, so the stages leave them alone.
-    let slope_at = |position: f64, moved: [f64; 4]| {
-        let [vx, vy, vz, height] = moved;
-        forces.slope(
-            range + position * length,
-            &[vx, vy, vz, height, offset, time],
-            wind,
-        )
-    };
-    let k1 = *slope;
-    let k2 = slope_at(POSITIONS[0], moved(state, length, &STAGE_2, [&k1]));
-    let k3 = slope_at(POSITIONS[1], moved(state, length, &STAGE_3, [&k1, &k2]));
-    let k4 = slope_at(
-        POSITIONS[2],
-        moved(state, length, &STAGE_4, [&k1, &k2, &k3]),
-    );
-    let k5 = slope_at(
-        POSITIONS[3],
-        moved(state, length, &STAGE_5, [&k1, &k2, &k3, &k4]),
-    );
-    let k6 = slope_at(
-        POSITIONS[4],
-        moved(state, length, &STAGE_6, [&k1, &k2, &k3, &k4, &k5]),
-    );
-    let end: State = moved(state, length, &FIFTH_ORDER, [&k1, &k3, &k4, &k5, &k6]);
-    let k7 = forces.slope(range + length, &end, wind);
-    let [off_x, off_y, off_z, _] = moved(
-        &[0.0; 6],
-        length,
-        &DIFFERENCE,
-        [&k1, &k3, &k4, &k5, &k6, &k7],
-    );
-    let error = off_x.abs().max(off_y.abs()).max(off_z.abs()) / end[0].abs();
-    Trial {
-        state: end,
-        slope: k7,
-        error,
-    }
-}
 
 /// The first components of a state, moved along the weighted mean of some slopes.
 #[inline]

@@ -155,67 +155,70 @@ impl MonteCarlo {
         )?;
         let Deviations {
             velocity: speed,
-            coefficient,
             wind_speed,
             wind_across,
             ..
-        } = &self.deviations;
+        } = self.deviations;
         let Deviations {
+            coefficient,
             wind_direction,
             elevation,
             azimuth,
             range: estimate,
             ..
-        } = &self.deviations;
-        let mps = Unit::Velocity;
-        within(
-            "deviation of velocity",
-            mps,
-            speed.as_mps(),
-            (0.0, 0.1 * velocity.as_mps()),
-        )?;
-        within(
-            "deviation of the coefficient",
-            Unit::Percent,
-            *coefficient,
-            (0.0, 0.1),
-        )?;
-        within(
-            "deviation of wind speed",
-            mps,
-            wind_speed.as_mps(),
-            (0.0, 30.0),
-        )?;
-        within(
-            "deviation of crosswind",
-            mps,
-            wind_across.as_mps(),
-            (0.0, 30.0),
-        )?;
-        within(
-            "deviation of wind direction",
-            Unit::Angle,
-            wind_direction.as_radians(),
-            (0.0, std::f64::consts::PI),
-        )?;
-        within(
-            "deviation of elevation",
-            Unit::Angle,
-            elevation.as_radians(),
-            (0.0, 0.05),
-        )?;
-        within(
-            "deviation of azimuth",
-            Unit::Angle,
-            azimuth.as_radians(),
-            (0.0, 0.05),
-        )?;
-        within(
-            "deviation of range",
-            Unit::Range,
-            estimate.as_meters(),
-            (0.0, 0.2 * range),
-        )?;
+        } = self.deviations;
+        for (field, unit, value, most) in [
+            (
+                "deviation of velocity",
+                Unit::Velocity,
+                speed.as_mps(),
+                0.1 * velocity.as_mps(),
+            ),
+            (
+                "deviation of the coefficient",
+                Unit::Percent,
+                coefficient,
+                0.1,
+            ),
+            (
+                "deviation of wind speed",
+                Unit::Velocity,
+                wind_speed.as_mps(),
+                30.0,
+            ),
+            (
+                "deviation of crosswind",
+                Unit::Velocity,
+                wind_across.as_mps(),
+                30.0,
+            ),
+            (
+                "deviation of wind direction",
+                Unit::Angle,
+                wind_direction.as_radians(),
+                std::f64::consts::PI,
+            ),
+            (
+                "deviation of elevation",
+                Unit::Angle,
+                elevation.as_radians(),
+                0.05,
+            ),
+            (
+                "deviation of azimuth",
+                Unit::Angle,
+                azimuth.as_radians(),
+                0.05,
+            ),
+            (
+                "deviation of range",
+                Unit::Range,
+                estimate.as_meters(),
+                0.2 * range,
+            ),
+        ] {
+            within(field, unit, value, (0.0, most))?;
+        }
         Ok(())
     }
 }

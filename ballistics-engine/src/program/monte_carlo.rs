@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use ballistics_engine::{Deviations, Length, MonteCarlo, Solver, Target};
+use ballistics_engine::{Deviations, Impacts, Length, MonteCarlo, Solver, Target};
 
 use super::arguments::{Arguments, Flag};
 use super::failure::Failure;
@@ -93,9 +93,30 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
     let impacts = solver.monte_carlo(&plan)?;
     let mut report = Report::default();
     shot_flags::heading(&mut report, arguments, &shot, &solver)?;
-    let hit = impacts.hit_probability(target);
     report.number("range", system.show_range(plan.range));
     report.number("shots", (plan.shots as f64, 0, ""));
+    summarize(&mut report, &impacts, target, system);
+    if arguments.has("impacts") {
+        let unit = system.pick("in", "cm");
+        let column = |name| Column {
+            name,
+            unit,
+            decimals: 2,
+        };
+        let cells = |(up, right): (Length, Length)| {
+            vec![system.show_offset(up).0, system.show_offset(right).0]
+        };
+        report.table(
+            vec![column("up"), column("right")],
+            impacts.offsets().flatten().map(cells).collect(),
+        );
+    }
+    report.print(arguments)
+}
+
+/// Probability and spread.
+fn summarize(report: &mut Report, impacts: &Impacts, target: Target, system: System) {
+    let hit = impacts.hit_probability(target);
     report.number("hit probability", (hit.estimate * 100.0, 2, "%"));
     report.number("95 % interval from", (hit.low * 100.0, 2, "%"));
     report.number("95 % interval to", (hit.high * 100.0, 2, "%"));
@@ -116,22 +137,6 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
         system.show_offset(impacts.radius_holding(0.95)),
     );
     report.number("shots that fell short", (impacts.lost() as f64, 0, ""));
-    if arguments.has("impacts") {
-        let unit = system.pick("in", "cm");
-        let column = |name| Column {
-            name,
-            unit,
-            decimals: 2,
-        };
-        let cells = |(up, right): (Length, Length)| {
-            vec![system.show_offset(up).0, system.show_offset(right).0]
-        };
-        report.table(
-            vec![column("up"), column("right")],
-            impacts.offsets().flatten().map(cells).collect(),
-        );
-    }
-    report.print(arguments)
 }
 
 fn plan(arguments: &Arguments, system: System) -> Result<MonteCarlo, Failure> {

@@ -36,6 +36,12 @@ enum Side {
     Right,
 }
 
+/// What all panels share: the range of each value.
+struct Across {
+    ranges: Vec<f64>,
+    unit: &'static str,
+}
+
 /// Writes the plots of a shot up to a range into a file.
 pub fn write(path: &str, solver: &Solver, last: Length, system: System) -> Result<(), Failure> {
     let rows = sample(solver, last)?;
@@ -51,11 +57,13 @@ pub fn sample(solver: &Solver, last: Length) -> Result<Vec<Row>, Failure> {
 }
 
 fn svg(solver: &Solver, rows: &[Row], system: System) -> String {
-    let ranges: Vec<f64> = rows
-        .iter()
-        .map(|row| system.show_range(row.range).0)
-        .collect();
-    let unit = system.pick("yd", "m");
+    let across = Across {
+        ranges: rows
+            .iter()
+            .map(|row| system.show_range(row.range).0)
+            .collect(),
+        unit: system.pick("yd", "m"),
+    };
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
          font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\" fill=\"#333\">\n\
@@ -73,7 +81,7 @@ fn svg(solver: &Solver, rows: &[Row], system: System) -> String {
             column * width,
             HEADING + line * height
         );
-        draw(&mut text, panel, &ranges, unit, (width, height));
+        draw(&mut text, panel, &across, (width, height));
         text.push_str("</g>\n");
     }
     text.push_str("</svg>\n");
@@ -122,23 +130,23 @@ fn panels(solver: &Solver, rows: &[Row], system: System) -> [Panel; 4] {
     ]
 }
 
-fn draw(text: &mut String, panel: &Panel, ranges: &[f64], range_unit: &str, size: (f64, f64)) {
+fn draw(text: &mut String, panel: &Panel, across: &Across, size: (f64, f64)) {
     let frame = Frame {
         left: LEFT,
         right: size.0 - RIGHT,
         top: TOP,
         bottom: size.1 - BOTTOM,
-        across: Scale::over(ranges, 5),
+        across: Scale::over(&across.ranges, 5),
         upward: Scale::over(&panel.values, 5),
     };
     frame.grid(text);
     if let Some((level, name, side)) = panel.level {
         frame.level(text, level, name, side);
     }
-    frame.curve(text, ranges, &panel.values);
+    frame.curve(text, &across.ranges, &panel.values);
     frame.titles(
         text,
-        &format!("range, {range_unit}"),
+        &format!("range, {}", across.unit),
         &format!("{}, {}", panel.title, panel.unit),
     );
 }
