@@ -57,9 +57,9 @@ impl Spin {
             self.twist.as_meters().abs(),
             (0.025, 10.0),
         )?;
-        let (turn, calibres) = (twist / diameter, length / diameter);
+        let (turn, calibers) = (twist / diameter, length / diameter);
         let inches = Length::meters(diameter).as_inches();
-        let form = turn * turn * inches * inches * inches * calibres * (1.0 + calibres * calibres);
+        let form = turn * turn * inches * inches * inches * calibers * (1.0 + calibers * calibers);
         let speed = power(velocity.as_fps() / 2_800.0, 1.0 / 3.0);
         let temperature = air.temperature.as_kelvins() * 1.8 / 518.67;
         let pressure = 29.921_26 / air.pressure.as_inches_of_mercury();
@@ -72,7 +72,7 @@ impl Spin {
         };
         Ok(Stability {
             factor,
-            jump: jump(factor, calibres, hand),
+            jump: jump(factor, calibers, hand),
             hand,
         })
     }
@@ -90,9 +90,9 @@ impl Stability {
     }
 }
 
-/// Litz: 0.01 SG - 0.0024 L + 0.032 MOA per mph of crosswind, L in calibres; a wind from the right
+/// Litz: 0.01 SG - 0.0024 L + 0.032 MOA per mph of crosswind, L in calibers; a wind from the right
 /// lifts a bullet of right-hand twist.
-fn jump(factor: f64, calibres: f64, hand: f64) -> Angle {
-    let moa_per_mph = 0.01 * factor - 0.0024 * calibres + 0.032;
+fn jump(factor: f64, calibers: f64, hand: f64) -> Angle {
+    let moa_per_mph = 0.01 * factor - 0.0024 * calibers + 0.032;
     Angle::moa(hand * moa_per_mph / Velocity::mph(1.0).as_mps())
 }

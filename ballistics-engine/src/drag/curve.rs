@@ -193,7 +193,7 @@ fn slopes(knots: &[(f64, f64)]) -> Vec<f64> {
     slopes
 }
 
-/// Weighted harmonic mean of the neighbouring secants; 0 at a local extremum.
+/// Weighted harmonic mean of the neighboring secants; 0 at a local extremum.
 fn inner_slope(left: (f64, f64), right: (f64, f64)) -> f64 {
     if left.1 * right.1 <= 0.0 {
         return 0.0;

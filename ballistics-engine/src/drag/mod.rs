@@ -25,11 +25,11 @@ pub enum DragFunction {
     G2,
     /// Short boat tail.
     G5,
-    /// Flat base, 6-calibre secant ogive.
+    /// Flat base, 6-caliber secant ogive.
     G6,
     /// Long boat tail: modern long-range bullets.
     G7,
-    /// Flat base, 10-calibre secant ogive.
+    /// Flat base, 10-caliber secant ogive.
     G8,
     /// Ingalls.
     GI,

@@ -2,7 +2,7 @@
 //! functions as in McCoy, *Modern Exterior Ballistics* (1999), and the British RA 1929 function (RA4).
 //! Every knot lies on a grid of 0.025 Mach.
 
-/// G1: flat-based, 2-calibre ogive (Ingalls).
+/// G1: flat-based, 2-caliber ogive.
 pub(super) const G1: &[(f64, f64)] = &[
     (0.0, 0.2629),
     (0.05, 0.2558),
@@ -174,7 +174,7 @@ pub(super) const G2: &[(f64, f64)] = &[
     (5.0, 0.1648),
 ];
 
-/// G5: short boat-tail, 6.19-calibre ogive.
+/// G5: short boat-tail, 6.19-caliber ogive.
 pub(super) const G5: &[(f64, f64)] = &[
     (0.0, 0.171),
     (0.05, 0.1719),
@@ -254,7 +254,7 @@ pub(super) const G5: &[(f64, f64)] = &[
     (5.0, 0.228),
 ];
 
-/// G6: flat-based, 6-calibre secant ogive.
+/// G6: flat-based, 6-caliber secant ogive.
 pub(super) const G6: &[(f64, f64)] = &[
     (0.0, 0.2617),
     (0.05, 0.2553),
@@ -337,7 +337,7 @@ pub(super) const G6: &[(f64, f64)] = &[
     (5.0, 0.1574),
 ];
 
-/// G7: long boat-tail, 10-calibre tangent ogive.
+/// G7: long boat-tail, 10-caliber tangent ogive.
 pub(super) const G7: &[(f64, f64)] = &[
     (0.0, 0.1198),
     (0.05, 0.1197),
@@ -425,7 +425,7 @@ pub(super) const G7: &[(f64, f64)] = &[
     (5.0, 0.1618),
 ];
 
-/// G8: flat-based, 10-calibre secant ogive.
+/// G8: flat-based, 10-caliber secant ogive.
 pub(super) const G8: &[(f64, f64)] = &[
     (0.0, 0.2105),
     (0.05, 0.2105),

@@ -107,7 +107,7 @@ pub fn parse(flags: &[Flag], words: &[String]) -> Result<Arguments, Failure> {
     let mut arguments = Arguments::default();
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let (flag, attached) = recognise(flags, word)?;
+        let (flag, attached) = recognize(flags, word)?;
         let value = match (flag.value, attached) {
             (None, None) => String::new(),
             (None, Some(value)) => {
@@ -128,7 +128,7 @@ pub fn parse(flags: &[Flag], words: &[String]) -> Result<Arguments, Failure> {
 }
 
 /// The flag that a word names, and the value that hangs on it.
-fn recognise<'w>(flags: &[Flag], word: &'w str) -> Result<(Flag, Option<&'w str>), Failure> {
+fn recognize<'w>(flags: &[Flag], word: &'w str) -> Result<(Flag, Option<&'w str>), Failure> {
     if let Some(long) = word.strip_prefix("--") {
         let (name, value) = match long.split_once('=') {
             Some((name, value)) => (name, Some(value)),

@@ -1,4 +1,4 @@
-//! `ballistics stability`: whether a barrel's twist stabilises a bullet.
+//! `ballistics stability`: whether a barrel's twist stabilizes a bullet.
 
 use ballistics_engine::Velocity;
 
