@@ -139,3 +139,61 @@ fn moved(state: &LaneState, length: &Lane, slope: &LaneState) -> LaneState {
     }
     moved
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::elementary::sin_cos;
+    use crate::quantity::{Angle, Length, Velocity};
+    use crate::shot::{Shot, Zero};
+    use crate::solver::Solver;
+    use crate::wind::WindSegment;
+
+    fn solver(degrees: f64, coefficient_scale: f64) -> Solver {
+        let coefficient = crate::drag::BallisticCoefficient::Constant(0.5 / coefficient_scale);
+        let wind = WindSegment {
+            speed: Velocity::mps(12.0),
+            from: Angle::degrees(degrees),
+            ..WindSegment::default()
+        };
+        let zero = Zero::Angle(Angle::mils(3.0));
+        Solver::new(&Shot {
+            wind: vec![wind],
+            coefficient,
+            zero,
+            ..Shot::default()
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_lane_with_turned_wind_more_drag_and_more_range_is_that_trajectory() {
+        let nominal = solver(50.0, 1.0);
+        let (forces, wind, launch) = nominal.parts();
+        let (sine, cosine) = sin_cos(70f64.to_radians());
+        let mut batch = Batch {
+            state: launch.state().map(|part| [part; LANES]),
+            drag_scale: [1.1; LANES],
+            wind_scale: [[cosine; LANES], [sine; LANES]],
+            wind_change: [[0.0; LANES]; 3],
+            beyond: [7.0; LANES],
+        };
+        batch.fly(forces, wind, 500.0, 10.0);
+        let row = solver(120.0, 1.1).rows(&[Length::meters(507.0)]).unwrap()[0];
+        assert!(
+            (batch.state[3][5] - row.drop.as_meters()).abs() < 1e-5,
+            "{:?}",
+            row.drop
+        );
+        assert!(
+            (batch.state[4][5] - row.windage.as_meters()).abs() < 1e-5,
+            "{:?}",
+            row.windage
+        );
+        assert!(
+            (batch.state[5][5] - row.seconds).abs() < 1e-6,
+            "{}",
+            row.seconds
+        );
+    }
+}
