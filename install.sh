@@ -10,7 +10,7 @@ signed_since=''
 usage() {
 	say 'usage: install.sh [--version V] [--prefix DIR] [--require-signature] [--dry-run] [--quiet | --verbose]' \
 		'       install.sh --list-versions | --print-platform | --uninstall [--prefix DIR]' \
-		'environment: BALLISTICS_BASE_URL, _CA_FILE, _REQUIRE_SIGNATURE=1, _TIMEOUT (seconds for a file)' \
+		'environment: BALLISTICS_BASE_URL, _CA_FILE, _REQUIRE_SIGNATURE=1, _TIMEOUT (seconds)' \
 		'exit: 0 done, 2 usage, 3 unsupported, 4 tool missing, 5 permission, 6 network, 7 integrity, 8 does not run'
 }
 
@@ -78,7 +78,7 @@ parse_options() {
 absolute() {
 	place=$1
 	case $place in /*) ;; *) place=$(pwd)/$place ;; esac
-	while [ "$place" != "${place%/}" ]; do place=${place%/}; done
+	place=${place%/}
 }
 
 is_version() {
@@ -187,7 +187,7 @@ make_work_dir() {
 }
 
 work_in() {
-	work=$(mktemp -d "$1/.ballistics.XXXXXXXXXX" 2>/dev/null) && cd "$work"
+	work=$(mktemp -d "$1/.ballistics.XXXXXXXXXX" 2>/dev/null) && cd "$work" && true >catalog
 }
 
 # After a signal mksh would exit with the status of the EXIT trap.
@@ -204,8 +204,9 @@ clean_up() {
 }
 
 elevate() {
-	for elevate in sudo doas none; do has $elevate && break; done
-	case $elevate,$(id -u) in none,* | *,0) not_writable ;; esac
+	# A loop's variable is local in yash.
+	for helper in doas sudo; do if has $helper; then elevate=$helper; fi; done
+	case $elevate,$(id -u) in ,* | *,0) not_writable ;; esac
 	note "$bindir is not writable: $elevate does the last step"
 }
 
@@ -220,8 +221,8 @@ again() {
 	esac
 }
 
-# Runs a program for at most $1 seconds, in the background to act on signals at once. Some shells need exec for $! to be
-# the program. The guard is killed, not terminated: ash and yash lose an early TERM.
+# Runs a program for $1 seconds at most: in the background, to act on signals at once; by exec, for $! to be the program.
+# The guard is killed: ash and yash lose an early TERM.
 bounded() {
 	seconds=$1
 	shift
@@ -261,7 +262,7 @@ get() {
 		if attempt "$1" "$2" >log 2>&1 && is_sound "$2" "${3:-0}"; then return 0; fi
 		: "${trouble:="$url: $(sed -n '/./h;$x;$p' log)"}"
 		if grep -Eq '(error:|ERROR) 404|404 Not Found|: Not Found$|No such file' log; then return 44; fi
-		if grep -Eqi 'no space|writing|on write|write error|cannot write' log; then die 5 "cannot write: $trouble"; fi
+		if ! say >>log 2>/dev/null || grep -Eqi 'no space|failure writing|on write' log; then die 5 "cannot write: $trouble"; fi
 		sleep $pause
 	done
 	return 1
@@ -286,13 +287,15 @@ attempt() {
 
 # No downloader's word is taken: NetBSD's ftp calls half a file a success.
 is_sound() {
-	if grep -q 'validation not implemented' log; then tls=unchecked; fi
+	if [ $downloader = wget ] && grep -q 'validation not implemented' log; then tls=unchecked; fi
+	line=''
+	read -r line <"$1" || :
 	if [ "$scheme" = https ] && grep -q 'URL:http://' log; then
 		trouble="$url leads to plain http"
 	elif ! [ -s "$1" ] || [ "$(wc -c <"$1")" -lt "$2" ]; then
 		trouble="$url: cut short"
-	elif sed 1q "$1" | grep -Eqi '^[^a-z]*<(!doctype|html)'; then
-		trouble="$url: a web page came instead, from a proxy or a login"
+	else
+		case $line in '<'*) trouble="$url: a web page came instead" ;; esac
 	fi
 	[ -z "$trouble" ]
 }
@@ -306,9 +309,7 @@ lost() {
 	quit 6
 }
 
-# Old stores have no catalog.txt.
 read_catalog() {
-	: >catalog
 	get catalog.txt view || case $? in 44) return 0 ;; *) lost ;; esac
 	while read -r p v _ s floor _ || [ -n "$p" ]; do
 		case $p,$v in
@@ -327,7 +328,7 @@ judge() {
 	glibc-*,glibc-* | "$os"-*) older "$here" "$needed" && verdict=no ;;
 	esac
 	case $1,$verdict,${here%%.*} in
-	# Another release has another ABI, but may have kept old libraries.
+	# Its ABI is another, but old libraries may be there.
 	openbsd-*,yes,*) older "$needed" "$here" && verdict=perhaps ;;
 	freebsd-*,no,"${needed%%.*}" | netbsd-*,no,"${needed%%.*}") verdict=perhaps ;;
 	esac
@@ -419,7 +420,7 @@ hash_of() {
 	for tool in sha256sum 'shasum -a 256' 'sha256 -q' 'cksum -a sha256' 'openssl dgst -sha256' 'digest -a sha256'; do
 		if hash=$(eval "$tool" <"$1" 2>/dev/null | one_hash); then return; fi
 	done
-	die 4 'nothing here computes SHA-256: install coreutils or openssl'
+	die 4 'no tool for SHA-256: install coreutils or openssl'
 }
 
 check_signature() {

@@ -1,0 +1,346 @@
+//! The shells, downloaders, hash tools and systems of the matrix, and the sealed PATH made of them.
+
+use std::fs;
+use std::os::unix::fs::{symlink, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+pub const SHELLS: [&str; 12] = [
+    "dash",
+    "bash",
+    "bash --posix",
+    "busybox sh",
+    "mksh",
+    "lksh",
+    "ksh93",
+    "yash",
+    "yash -o posixly-correct",
+    "zsh",
+    "zsh --emulate sh",
+    "posh",
+];
+
+/// What install.sh may use on every system, and no more. yash in POSIX mode wants `test` and `true` in PATH too.
+const BASE: [&str; 23] = [
+    "[", "test", "true", "printf", "env", "mktemp", "mkdir", "rm", "mv", "cp", "chmod", "cat",
+    "grep", "sed", "tr", "wc", "date", "sleep", "id", "getconf", "uname", "ls", "sh",
+];
+
+/// Where a tool lies, or which package brings it.
+pub fn find(tool: &str) -> PathBuf {
+    ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        .iter()
+        .map(|dir| Path::new(dir).join(tool))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| {
+            panic!(
+                "{tool} is not here; the Debian package {} has it",
+                package(tool)
+            )
+        })
+}
+
+fn package(tool: &str) -> &str {
+    match tool {
+        "ksh93" => "ksh93u+m",
+        "lksh" => "mksh",
+        "shasum" => "perl",
+        "ssh-keygen" => "openssh-client",
+        "setpriv" | "unshare" | "mount" => "util-linux",
+        "sha256sum" | "cksum" | "timeout" => "coreutils",
+        "getconf" => "libc-bin",
+        other => other,
+    }
+}
+
+/// The program and the arguments of a shell of the list.
+pub fn shell(words: &str) -> (PathBuf, Vec<&str>) {
+    let mut words = words.split(' ');
+    let program = words.next().unwrap_or_default();
+    (find(program), words.collect())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Downloader {
+    Curl,
+    Wget,
+    BusyboxWget,
+    NetbsdFtp,
+    FreebsdFetch,
+    OpenbsdFtp,
+    /// The store is a directory.
+    Directory,
+    /// The store is on the network, and nothing here could read it.
+    Nothing,
+}
+
+pub const NETWORK: [Downloader; 6] = [
+    Downloader::Curl,
+    Downloader::Wget,
+    Downloader::BusyboxWget,
+    Downloader::NetbsdFtp,
+    Downloader::FreebsdFetch,
+    Downloader::OpenbsdFtp,
+];
+
+impl Downloader {
+    /// A system that has it in its base.
+    pub fn home(self) -> System {
+        system(match self {
+            Downloader::NetbsdFtp => "netbsd-x86_64",
+            Downloader::FreebsdFetch => "freebsd-x86_64",
+            Downloader::OpenbsdFtp => "openbsd-x86_64",
+            _ => "linux-x86_64",
+        })
+    }
+
+    fn link(self, farm: &Path) {
+        match self {
+            Downloader::Curl => place(farm, "curl", &find("curl")),
+            Downloader::Wget => place(farm, "wget", &find("wget")),
+            Downloader::BusyboxWget => place(farm, "wget", &find("busybox")),
+            Downloader::NetbsdFtp => place(farm, "ftp", &find("tnftp")),
+            Downloader::FreebsdFetch => place(farm, "fetch", &shim("fetch")),
+            Downloader::OpenbsdFtp => place(farm, "ftp", &shim("ftp-openbsd")),
+            Downloader::Directory | Downloader::Nothing => {}
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Hasher {
+    Sha256sum,
+    Shasum,
+    Sha256,
+    Cksum,
+    Openssl,
+    Digest,
+    Busybox,
+    /// A cksum that knows no SHA-256, and nothing else.
+    Nothing,
+}
+
+pub const HASHERS: [Hasher; 7] = [
+    Hasher::Sha256sum,
+    Hasher::Shasum,
+    Hasher::Sha256,
+    Hasher::Cksum,
+    Hasher::Openssl,
+    Hasher::Digest,
+    Hasher::Busybox,
+];
+
+impl Hasher {
+    fn link(self, farm: &Path) {
+        match self {
+            Hasher::Sha256sum => place(farm, "sha256sum", &find("sha256sum")),
+            Hasher::Shasum => place(farm, "shasum", &find("shasum")),
+            Hasher::Sha256 => place(farm, "sha256", &shim("sha256")),
+            Hasher::Cksum => place(farm, "cksum", &find("cksum")),
+            Hasher::Openssl => place(farm, "openssl", &find("openssl")),
+            Hasher::Digest => place(farm, "digest", &shim("digest")),
+            Hasher::Busybox => place(farm, "sha256sum", &find("busybox")),
+            Hasher::Nothing => place(farm, "cksum", &shim("cksum-old")),
+        }
+    }
+}
+
+/// What uname and its like say.
+#[derive(Clone, Debug)]
+pub struct System {
+    pub platform: &'static str,
+    kernel: &'static str,
+    machine: &'static str,
+    processor: &'static str,
+    pub release: String,
+    /// Other programs of that system, as scripts.
+    tools: Vec<(&'static str, String)>,
+}
+
+/// The systems of the ten platforms, by the platform's name.
+pub fn system(platform: &'static str) -> System {
+    let (kernel, machine, processor, release) = match platform {
+        "macos-aarch64" => ("Darwin", "arm64", "arm", "23.1.0"),
+        "macos-x86_64" => ("Darwin", "x86_64", "i386", "23.1.0"),
+        "linux-aarch64" => ("Linux", "aarch64", "unknown", "6.1.0-9-arm64"),
+        "linux-x86_64" => ("Linux", "x86_64", "unknown", "6.1.0-9-amd64"),
+        "freebsd-aarch64" => ("FreeBSD", "arm64", "aarch64", "14.1-RELEASE-p5"),
+        "freebsd-x86_64" => ("FreeBSD", "amd64", "amd64", "14.1-RELEASE"),
+        "netbsd-aarch64" => ("NetBSD", "evbarm", "aarch64", "10.1"),
+        "netbsd-x86_64" => ("NetBSD", "amd64", "x86_64", "10.1_STABLE"),
+        "openbsd-aarch64" => ("OpenBSD", "arm64", "aarch64", "7.7"),
+        "openbsd-x86_64" => ("OpenBSD", "amd64", "amd64", "7.7"),
+        other => panic!("no such platform: {other}"),
+    };
+    let system = other_system(kernel, machine, processor, release).on(platform);
+    match platform {
+        "macos-aarch64" => system.macos("14.1", true),
+        "macos-x86_64" => system.macos("14.1", false),
+        "linux-aarch64" | "linux-x86_64" => system.glibc("2.36"),
+        _ => system,
+    }
+}
+
+pub fn other_system(
+    kernel: &'static str,
+    machine: &'static str,
+    processor: &'static str,
+    release: &str,
+) -> System {
+    System {
+        platform: "",
+        kernel,
+        machine,
+        processor,
+        release: release.into(),
+        tools: vec![],
+    }
+}
+
+impl System {
+    pub fn on(mut self, platform: &'static str) -> System {
+        self.platform = platform;
+        self
+    }
+
+    pub fn release(mut self, release: &str) -> System {
+        self.release = release.into();
+        self
+    }
+
+    fn tool(mut self, name: &'static str, script: String) -> System {
+        self.tools.push((name, script));
+        self
+    }
+
+    pub fn macos(self, version: &str, apple_silicon: bool) -> System {
+        let sysctl = if apple_silicon { "echo 1" } else { "exit 1" };
+        self.tool(
+            "sw_vers",
+            format!("case $* in -productVersion) echo {version} ;; *) exit 1 ;; esac"),
+        )
+        .tool(
+            "sysctl",
+            format!("case $* in '-n hw.optional.arm64') {sysctl} ;; *) exit 1 ;; esac"),
+        )
+    }
+
+    pub fn glibc(self, version: &str) -> System {
+        self.tool(
+            "getconf",
+            format!("case $1 in GNU_LIBC_VERSION) echo glibc {version} ;; LONG_BIT) echo 64 ;; *) exit 1 ;; esac"),
+        )
+    }
+
+    /// Alpine: its getconf knows no glibc, its ldd says so on stderr and fails.
+    pub fn musl(self) -> System {
+        self.tool(
+            "getconf",
+            "case $1 in LONG_BIT) echo 64 ;; *) exit 1 ;; esac".into(),
+        )
+        .tool(
+            "ldd",
+            "echo 'musl libc (x86_64)' >&2; echo 'Version 1.2.4' >&2; exit 1".into(),
+        )
+    }
+
+    pub fn long_bit_32(self) -> System {
+        self.tool(
+            "getconf",
+            "case $1 in LONG_BIT) echo 32 ;; GNU_LIBC_VERSION) echo glibc 2.36 ;; *) exit 1 ;; esac".into(),
+        )
+    }
+
+    fn link(&self, farm: &Path) {
+        let uname = format!(
+            "case $* in -s) echo '{k}' ;; -m) echo '{m}' ;; -p) echo '{p}' ;; -r) echo '{r}' ;; -a) echo '{k} host {r} {m}' ;; *) exit 1 ;; esac",
+            k = self.kernel,
+            m = self.machine,
+            p = self.processor,
+            r = self.release
+        );
+        script(farm, "uname", &uname);
+        for (name, text) in &self.tools {
+            script(farm, name, text);
+        }
+    }
+}
+
+/// What else lies in PATH.
+#[derive(Clone, Debug, Default)]
+pub struct Farm {
+    pub without: Vec<&'static str>,
+    /// Name in PATH, and the shim or the program that it is.
+    pub with: Vec<(&'static str, &'static str)>,
+    /// Every tool is busybox, as in Alpine.
+    pub busybox: bool,
+}
+
+impl Farm {
+    /// Fills a directory with symlinks to exactly the tools that a case may use.
+    pub fn plant(
+        &self,
+        farm: &Path,
+        shell: &Path,
+        system: &System,
+        downloader: Downloader,
+        hasher: Hasher,
+    ) {
+        fs::create_dir_all(farm).expect("the room is writable");
+        for tool in BASE {
+            let target = match tool {
+                "sh" => shell.to_path_buf(),
+                _ if self.busybox && tool != "getconf" => find("busybox"),
+                _ => find(tool),
+            };
+            place(farm, tool, &target);
+        }
+        place(farm, "ssh-keygen", &find("ssh-keygen"));
+        downloader.link(farm);
+        hasher.link(farm);
+        system.link(farm);
+        for (name, target) in &self.with {
+            let bundled = shim(target);
+            place(
+                farm,
+                name,
+                &if bundled.exists() {
+                    bundled
+                } else {
+                    find(target)
+                },
+            );
+        }
+        for tool in &self.without {
+            fs::remove_file(farm.join(tool)).expect("what is taken away was there");
+        }
+    }
+}
+
+pub fn shim(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/install/shims")
+        .join(name)
+}
+
+fn place(farm: &Path, name: &str, target: &Path) {
+    let link = farm.join(name);
+    let _ = fs::remove_file(&link);
+    symlink(target, &link).expect("the room is writable");
+}
+
+pub fn script(dir: &Path, name: &str, text: &str) {
+    let file = dir.join(name);
+    let _ = fs::remove_file(&file);
+    program(&file, format!("#!/bin/sh\n{text}\n").as_bytes());
+}
+
+/// Held while a program is written and while one is started: a child forked in between would keep the file open, and
+/// whoever runs it would hear "text file busy".
+pub static STARTING: Mutex<()> = Mutex::new(());
+
+pub fn program(file: &Path, bytes: &[u8]) {
+    let _starting = STARTING.lock().unwrap_or_else(|held| held.into_inner());
+    fs::write(file, bytes).expect("the room is writable");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("the file is ours");
+}
