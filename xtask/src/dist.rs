@@ -165,6 +165,13 @@ pub fn stored_archive(root: &Utf8Path, version: &Version) -> Option<(SourceRecor
     (Digest::of(&bytes) == source.sha256).then_some((source, bytes))
 }
 
+impl Drop for Dist {
+    /// A run that ends in an error leaves nothing half-written; one that is killed leaves it to the next.
+    fn drop(&mut self) {
+        let _ = remove_partials(&self.directory);
+    }
+}
+
 fn lock(directory: &Utf8Path) -> Result<File> {
     let path = directory.join(".lock");
     let file = File::create(&path).with_context(|| format!("{path} cannot be written"))?;

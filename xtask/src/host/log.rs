@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 pub struct Log {
     raw_path: Utf8PathBuf,
     raw: File,
+    path: Utf8PathBuf,
     log: File,
     /// The beginning of a line that is not whole yet.
     rest: Vec<u8>,
@@ -32,6 +33,7 @@ impl Log {
         Ok(Log {
             raw_path: raw_path.to_owned(),
             raw,
+            path: first.clone(),
             log,
             rest: Vec::new(),
             last_growth: Instant::now(),
@@ -83,7 +85,7 @@ impl Log {
         let text: String = lines.iter().map(|line| format!("{now} {line}\n")).collect();
         self.log
             .write_all(text.as_bytes())
-            .context("the log cannot be written")
+            .with_context(|| format!("{} cannot be written", self.path))
     }
 
     /// Whether everything that the session wrote has been read.
