@@ -136,8 +136,11 @@ impl Publishing<'_> {
         loop {
             let (mut index, generation) = self.read_index()?;
             let Some(listed) = index.versions.get(version).cloned() else {
-                // A publish that was killed may have left files that nothing lists.
-                return self.sweep_foreign_files(entry);
+                // One that was killed may have left views that still name this version, and any of its files.
+                if index.serial > 0 {
+                    self.refresh_views(index)?;
+                }
+                return self.store.sweep_version(version);
             };
             if index.clone().merge(version, entry).is_ok() {
                 return Ok(());
@@ -159,17 +162,6 @@ impl Publishing<'_> {
                 return self.store.sweep_version(version);
             }
         }
-    }
-
-    fn sweep_foreign_files(&self, entry: &Entry) -> Result<()> {
-        for (file, sha256) in self.files(entry) {
-            let name = self.object(&format!("{file}.sha256"));
-            let there = self.store.digest(&name)?;
-            if there.is_some_and(|there| there != sidecar_digest(sha256)) {
-                return self.store.sweep_version(&self.source.version);
-            }
-        }
-        Ok(())
     }
 
     fn upload_source(&self) -> Result<()> {
@@ -360,7 +352,10 @@ impl Publishing<'_> {
     fn refresh_installer(&self, moved_latest: bool, index: &Index) -> Result<()> {
         let name = ObjectName::installer();
         let there = self.store.read(&name)?;
-        if there.is_some() && !moved_latest && !self.refresh_installer {
+        // A publish that was killed after its views had moved latest, and had not come to this.
+        let unfinished = index.latest.as_ref() == Some(&self.source.version)
+            && self.store.serial(&name)? < index.serial;
+        if there.is_some() && !moved_latest && !unfinished && !self.refresh_installer {
             return Ok(());
         }
         let template = fs::read_to_string(self.installer_template)?;
