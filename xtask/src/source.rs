@@ -110,7 +110,7 @@ impl Repository {
         let directory = &self.package_directory;
         Ok(!cmd!(
             sh,
-            "git status --porcelain --untracked-files=all -- {directory}"
+            "git --no-optional-locks status --porcelain --untracked-files=all -- {directory}"
         )
         .quiet()
         .read()?
