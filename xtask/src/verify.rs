@@ -1,6 +1,6 @@
 //! A step of a release, and a verb: reads a published version from outside, as its users do. Hashes, signatures, pointers, and a real run of `install.sh`.
 
-use crate::index::{sum_line, Entry, Index, Views};
+use crate::index::{sum_line, Entry, Index, Listed, Views};
 use crate::process::{Interrupt, Timed};
 use crate::sign;
 use crate::store::Store;
@@ -9,7 +9,8 @@ use crate::words::{artifact_file, Digest, ObjectName, Platform, ProgramName, Ver
 use anyhow::{bail, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 pub struct Verification<'a> {
     pub store: &'a Store,
@@ -22,12 +23,14 @@ pub struct Verification<'a> {
 }
 
 const INSTALL_DEADLINE: Duration = Duration::from_secs(120);
+/// Another publisher writes its views this long after its index, at the most.
+const SETTLING: Duration = Duration::from_secs(15);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Verification<'_> {
     /// Checks `version`, or what is latest. Returns the version that was checked.
     pub fn run(&self, version: Option<&Version>) -> Result<Version> {
-        let index = self.index()?;
-        self.check_pointers(&index)?;
+        let index = self.settled_index(version)?;
         let version = match version.or(index.latest.as_ref()) {
             Some(version) => version.clone(),
             None => bail!(
@@ -70,20 +73,50 @@ impl Verification<'_> {
         Index::parse(&object.bytes)
     }
 
-    /// The views say what the index says.
-    fn check_pointers(&self, index: &Index) -> Result<()> {
+    /// The index, once the views say what it says. While another publisher is between the two they do not yet.
+    fn settled_index(&self, version: Option<&Version>) -> Result<Index> {
+        let deadline = Instant::now() + SETTLING;
+        loop {
+            let index = self.index()?;
+            let Some(stale) = self.stale_view(&index, version)? else {
+                return Ok(index);
+            };
+            let at_work = self.store.serial(&stale)? != index.serial;
+            if !at_work || Instant::now() > deadline {
+                bail!("{}/{stale} does not say what index.json says; publishing anything, or `cargo xtask publish` again, repairs it", self.place());
+            }
+            self.interrupt.check()?;
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// A view that does not say what the index says.
+    fn stale_view(&self, index: &Index, version: Option<&Version>) -> Result<Option<ObjectName>> {
         let views = index.views();
         for (name, expected) in [
             (Views::VERSIONS, views.versions),
             (Views::LATEST, views.latest),
             (Views::CATALOG, views.catalog),
         ] {
-            let found = self.text(&ObjectName::view(name))?;
-            if found != expected {
-                bail!("{}/{name} does not say what index.json says; publishing anything, or `cargo xtask publish` again, repairs it", self.place());
+            let name = ObjectName::view(name);
+            let found = self.store.read(&name)?;
+            if found.is_none_or(|object| object.bytes != expected.as_bytes()) {
+                return Ok(Some(name));
             }
         }
-        Ok(())
+        let version = version.or(index.latest.as_ref());
+        let Some((version, entry)) = version.and_then(|v| index.versions.get_key_value(v)) else {
+            return Ok(None);
+        };
+        let name = ObjectName::of_version(version, "SHA256SUMS");
+        let sums = self.store.read(&name)?;
+        let sums = sums.map(|object| String::from_utf8_lossy(&object.bytes).into_owned());
+        let lacks = |(platform, listed): (&Platform, &Listed)| {
+            let file = artifact_file(self.binary, version, *platform);
+            let line = sum_line(&listed.sha256, &file);
+            !sums.as_ref().is_some_and(|sums| sums.contains(&line))
+        };
+        Ok(entry.platforms.iter().any(lacks).then_some(name))
     }
 
     fn text(&self, name: &ObjectName) -> Result<String> {
@@ -131,15 +164,6 @@ impl Verification<'_> {
 
     fn check_sums(&self, version: &Version, entry: &Entry) -> Result<()> {
         let sums = self.text(&ObjectName::of_version(version, "SHA256SUMS"))?;
-        for (platform, listed) in &entry.platforms {
-            let line = sum_line(
-                &listed.sha256,
-                &artifact_file(self.binary, version, *platform),
-            );
-            if !sums.contains(&line) {
-                bail!("{}/{version}/SHA256SUMS lacks {platform}; publishing {version} again repairs it", self.place());
-            }
-        }
         let source = sums
             .lines()
             .find_map(|line| line.strip_prefix(entry.source_sha256.as_str()));
