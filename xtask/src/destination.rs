@@ -1,6 +1,8 @@
 //! A step of a release: where it goes, whether that place may take it, and whether what is there may be replaced.
 
 use crate::manifest::SourceRecord;
+use crate::gcs::Access;
+use crate::inventory::Publish;
 use crate::publish::Manner;
 use crate::store::Store;
 use crate::ui::Ui;
@@ -16,6 +18,7 @@ pub struct Destination {
     pub manner: Manner,
     /// With `--dry-run`: the store that it would have gone to.
     instead_of: Option<String>,
+    access: Access,
 }
 
 /// What the command line says of it.
@@ -23,6 +26,7 @@ pub struct Route<'a> {
     pub to: Option<&'a str>,
     pub local: bool,
     pub dry_run: bool,
+    pub access: &'a Access,
 }
 
 pub const NO_STORE: &str = "no store is named; set `[publish] store` in nodes.toml, or use --to";
@@ -51,19 +55,15 @@ impl Destination {
             )));
         }
         if route.dry_run {
-            return Destination::dry_run(workspace, real);
+            return Destination::dry_run(workspace, real, route.access);
         }
-        let store = Store::open(&real)?;
-        let configured = publish
-            .base_url
-            .clone()
-            .filter(|_| publish.store.as_ref() == Some(&real));
-        let base_url = configured.unwrap_or_else(|| store.location().to_string());
+        let store = Store::open(&real, route.access)?;
         Ok(Destination {
+            base_url: base_url(publish, &store),
             store,
-            base_url,
             manner,
             instead_of: None,
+            access: route.access.clone(),
         })
     }
 
@@ -101,21 +101,22 @@ impl Destination {
         )))
     }
 
-    fn dry_run(workspace: &Workspace, real: String) -> Result<Destination> {
+    fn dry_run(workspace: &Workspace, real: String, access: &Access) -> Result<Destination> {
         let path = workspace.dist().join("dry-run");
-        let store = Store::open(path.as_str())?;
+        let store = Store::directory(path.as_str())?;
         Ok(Destination {
             store,
             base_url: path.into_string(),
             manner: Manner::Permanent,
             instead_of: Some(real),
+            access: access.clone(),
         })
     }
 
     /// A dry run reads the real store; one that cannot be reached is said.
     pub fn compare_with_real_store(&self, version: &Version, ui: &Ui) {
         let Some(real) = &self.instead_of else { return };
-        match Store::open(real).and_then(|store| store.index()) {
+        match Store::open(real, &self.access).and_then(|store| store.index()) {
             Err(error) => ui.warn(&format!("dry run: {real} could not be read: {error:#}")),
             Ok(index) => {
                 let latest = index
@@ -132,5 +133,14 @@ impl Destination {
                 ));
             }
         }
+    }
+}
+
+/// What readers of a store call it: `base_url` belongs to the configured store alone, and an emulator is its own web server.
+pub fn base_url(publish: &Publish, store: &Store) -> String {
+    let configured = publish.store.as_deref() == Some(store.location()) && !store.is_emulated();
+    match &publish.base_url {
+        Some(base_url) if configured => base_url.clone(),
+        _ => store.public_url(),
     }
 }

@@ -15,6 +15,8 @@ xflags::xflags! {
         optional --json
         /// The fleet's file; also XTASK_NODES. Default: nodes.toml.
         optional --nodes file: String
+        /// A file with an access token for the bucket; without it docs/publishing.md says whose login is used.
+        optional --token-file file: String
 
         /// Build on every enabled node, prove, collect into dist/<version>/.
         cmd dist {
@@ -58,6 +60,8 @@ xflags::xflags! {
             optional --refresh-installer
             /// Take names over that a publish which died left behind.
             optional --reclaim
+            /// Let a bucket take binaries that were not run where they were built.
+            optional --allow-unproven
         }
 
         /// dist, checksum, publish and verify in one.
@@ -88,6 +92,8 @@ xflags::xflags! {
             optional --refresh-installer
             /// Take names over that a publish which died left behind.
             optional --reclaim
+            /// Let a bucket take binaries that were not run where they were built.
+            optional --allow-unproven
         }
 
         /// Print what a release would do, touching nothing.
@@ -108,6 +114,29 @@ xflags::xflags! {
         cmd verify {
             /// Default: the latest.
             optional --version version: String
+            /// A directory, or gs://bucket. Default: [publish] store.
+            optional --to store: String
+        }
+
+        /// Let people have a version although a required platform is missing, or end a rollback.
+        cmd promote {
+            required version: String
+            /// A directory, or gs://bucket. Default: [publish] store.
+            optional --to store: String
+        }
+
+        /// Let nobody have a version who does not ask for it by name; its bytes stay.
+        cmd yank {
+            required version: String
+            /// Let people have it again.
+            optional --undo
+            /// A directory, or gs://bucket. Default: [publish] store.
+            optional --to store: String
+        }
+
+        /// Let nobody have anything newer than this version until the next promote.
+        cmd rollback {
+            required version: String
             /// A directory, or gs://bucket. Default: [publish] store.
             optional --to store: String
         }

@@ -97,6 +97,67 @@ impl Index {
         Ok(())
     }
 
+    /// Lets people have `version`, and everything newer that is promoted: ends a rollback.
+    pub fn promote(&mut self, version: &Version) -> Result<()> {
+        let entry = self.listed(version)?;
+        if entry.yanked {
+            bail!("{version} was yanked; `cargo xtask yank {version} --undo` takes that back");
+        }
+        entry.promoted = true;
+        self.hold = None;
+        self.changed();
+        Ok(())
+    }
+
+    /// Nobody gets `version` any more who does not ask for it by name. Its bytes stay.
+    pub fn yank(&mut self, version: &Version, yanked: bool) -> Result<()> {
+        self.listed(version)?.yanked = yanked;
+        if self.hold.as_ref() == Some(version) {
+            self.hold = None;
+        }
+        self.changed();
+        Ok(())
+    }
+
+    /// Until the next promotion nobody gets anything newer than `version`.
+    pub fn roll_back(&mut self, version: &Version) -> Result<()> {
+        let entry = self.listed(version)?;
+        if entry.yanked || !entry.promoted {
+            let state = if entry.yanked {
+                "yanked"
+            } else {
+                "not promoted"
+            };
+            bail!("{version} is {state}, so people cannot be sent back to it; choose another");
+        }
+        self.hold = Some(version.clone());
+        self.changed();
+        Ok(())
+    }
+
+    fn listed(&mut self, version: &Version) -> Result<&mut Entry> {
+        let known: Vec<String> = self
+            .versions
+            .keys()
+            .rev()
+            .take(5)
+            .map(Version::to_string)
+            .collect();
+        match self.versions.get_mut(version) {
+            Some(entry) => Ok(entry),
+            None if known.is_empty() => bail!("nothing is published there yet"),
+            None => bail!(
+                "{version} is not published there; the newest are {}",
+                known.join(", ")
+            ),
+        }
+    }
+
+    /// True when a reader would see no difference: only the serial may differ.
+    pub fn says_the_same_as(&self, other: &Index) -> bool {
+        (&self.latest, &self.hold, &self.versions) == (&other.latest, &other.hold, &other.versions)
+    }
+
     /// Takes a version out: only a development version may go.
     pub fn drop_development(&mut self, version: &Version) -> Option<Entry> {
         if !self.versions.get(version)?.development {
@@ -353,6 +414,34 @@ mod tests {
         index.merge(&version("0.15.0"), &development).unwrap();
         assert!(index.drop_development(&version("0.15.0")).is_some());
         assert_eq!(index.latest, Some(version("0.14.0")));
+    }
+
+    #[test]
+    fn pointers_move_back_and_forth_and_bytes_stay() {
+        let mut index = Index::default();
+        for text in ["0.13.0", "0.14.0"] {
+            index
+                .merge(&version(text), &entry("", "linux-x86_64", ""))
+                .unwrap();
+        }
+        let (old, new) = (version("0.13.0"), version("0.14.0"));
+        index.roll_back(&old).unwrap();
+        assert_eq!(index.latest, Some(old.clone()));
+        index.promote(&new).unwrap();
+        assert_eq!(index.latest, Some(new.clone()));
+        index.yank(&new, true).unwrap();
+        assert_eq!(index.latest, Some(old.clone()));
+        for error in [index.promote(&new), index.roll_back(&new)] {
+            assert!(error.unwrap_err().to_string().contains("yanked"));
+        }
+        index.yank(&new, false).unwrap();
+        assert_eq!(index.views().versions, "linux-x86_64:0.14.0\n");
+        assert_eq!(index.versions.len(), 2);
+        let unknown = index.yank(&version("9.9.9"), true).unwrap_err();
+        assert_eq!(
+            unknown.to_string(),
+            "9.9.9 is not published there; the newest are 0.14.0, 0.13.0"
+        );
     }
 
     #[test]

@@ -38,9 +38,20 @@ pub struct Project {
 pub struct Publish {
     pub store: Option<String>,
     pub base_url: Option<String>,
+    pub public: PublicReading,
     pub signing_key: Option<String>,
     pub release_keys: Vec<String>,
     pub signed_since: Option<Version>,
+}
+
+/// How everybody may read a bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PublicReading {
+    /// The bucket's own policy says so.
+    #[default]
+    BucketIam,
+    /// Each object says so, in a bucket without uniform access.
+    ObjectAcl,
 }
 
 #[derive(Clone, Debug)]
@@ -229,6 +240,9 @@ fn publish(source: &raw::Source, raw: Option<raw::Publish>) -> Result<Publish> {
     Ok(Publish {
         store: source.check_some(thing, &raw.store, safety::store)?,
         base_url: source.check_some(thing, &raw.base_url, safety::https_url)?,
+        public: source
+            .check_some(thing, &raw.public, public_reading)?
+            .unwrap_or_default(),
         signing_key: raw.signing_key.map(Located::into_inner),
         release_keys,
         signed_since: source.check_some(thing, &raw.signed_since, Version::parse)?,
@@ -410,6 +424,17 @@ fn address(text: &str) -> Result<Address> {
     match text {
         "local" => Ok(Address::Local),
         _ => safety::ssh_destination(text).map(Address::Ssh),
+    }
+}
+
+fn public_reading(text: &str) -> Result<PublicReading> {
+    match text {
+        "bucket-iam" => Ok(PublicReading::BucketIam),
+        "object-acl" => Ok(PublicReading::ObjectAcl),
+        _ => anyhow::bail!(
+            "public `{}` is neither `bucket-iam` nor `object-acl`",
+            text.escape_debug()
+        ),
     }
 }
 

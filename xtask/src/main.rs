@@ -6,9 +6,13 @@ mod build;
 mod ci;
 mod destination;
 mod dist;
+#[cfg(test)]
+#[path = "../tests/publish/fake.rs"]
+mod fake;
 mod flags;
 mod formula;
 mod gate;
+mod gcs;
 mod history;
 mod hooks;
 mod host;
@@ -19,8 +23,10 @@ mod manifest;
 mod node;
 mod object_file;
 mod plan;
+mod pointers;
 mod probe;
 mod process;
+mod promote;
 mod publish;
 mod release;
 mod schedule;
@@ -34,12 +40,14 @@ mod state;
 mod store;
 mod ui;
 mod universal;
+mod upload;
 mod verify;
 mod words;
 mod workspace;
 
 use anyhow::Result;
 use flags::{Xtask, XtaskCmd};
+use gcs::Access;
 use process::{Interrupt, Interrupted};
 use release::{Console, Ending};
 use std::process::ExitCode;
@@ -71,13 +79,25 @@ fn run(flags: Xtask) -> Result<Ending> {
     let ui = &Ui::new(talk, flags.json);
     let interrupt = &Interrupt::install()?;
     let workspace = &Workspace::open(flags.nodes.as_deref())?;
-    let console = &Console { ui, interrupt };
+    let access = &Access {
+        public: workspace.inventory.publish.public,
+        token_file: flags.token_file.map(Into::into),
+        interrupt: interrupt.clone(),
+    };
+    let console = &Console {
+        ui,
+        interrupt,
+        access,
+    };
     match flags.subcommand {
         XtaskCmd::Dist(flags) => return release::dist(workspace, flags, console),
         XtaskCmd::Checksum(flags) => return release::checksum(workspace, flags, console),
         XtaskCmd::Publish(flags) => return release::publish(workspace, flags, console),
         XtaskCmd::Release(flags) => return release::release(workspace, flags, console),
         XtaskCmd::Verify(flags) => return release::verify(workspace, flags, console),
+        XtaskCmd::Promote(flags) => return promote::promote(workspace, flags, console),
+        XtaskCmd::Yank(flags) => return promote::yank(workspace, flags, console),
+        XtaskCmd::Rollback(flags) => return promote::rollback(workspace, flags, console),
         XtaskCmd::Plan(plan) => show_plan::run(workspace, plan, ui, flags.json)?,
         XtaskCmd::Node(flags) => return node::run(workspace, flags, console),
         XtaskCmd::Ci(flags) => ci::run(workspace, flags, console)?,

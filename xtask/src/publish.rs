@@ -3,21 +3,22 @@
 //! Every step is harmless when repeated, so a publisher that was killed anywhere is repaired by the next one.
 
 use crate::dist::Dist;
-use crate::formula;
-use crate::index::{sums, Entry, Index, Views};
+use crate::index::{sum_line, Entry, Index, Views};
 use crate::installer;
 use crate::inventory::{Inventory, Publish};
 use crate::manifest::{Manifest, SourceRecord};
+use crate::pointers::{Change, Pointers};
 use crate::process::Interrupt;
 use crate::seal;
 use crate::sign::Signer;
-use crate::store::{Generation, Object, Store, Written};
+use crate::store::{Generation, Held, Store, Written};
 use crate::ui::Ui;
+use crate::upload::{self, Progress};
 use crate::words::{refuse, Digest, ObjectName, Platform, Version};
 use anyhow::{bail, Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 pub struct Publishing<'a> {
@@ -34,6 +35,10 @@ pub struct Publishing<'a> {
     pub refresh_installer: bool,
     /// Take names over that a publish which died left behind.
     pub reclaim: bool,
+    /// A bucket takes binaries that nobody has run.
+    pub allow_unproven: bool,
+    /// How many objects travel at once.
+    pub parallel: usize,
     pub ui: &'a Ui,
     pub interrupt: &'a Interrupt,
 }
@@ -52,178 +57,289 @@ pub struct Published {
     pub moved_latest: bool,
 }
 
+/// One object that never changes, on its way into the store.
+struct Piece {
+    name: ObjectName,
+    path: Utf8PathBuf,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Sidecar,
+    /// Over the file of this name and digest; another of the release keys may have made the one in the store.
+    Signature(String, Digest),
+    Content,
+}
+
 impl Publishing<'_> {
     pub fn run(&self) -> Result<Published> {
-        let entry = self.preflight()?;
+        let (entry, mut read) = self.preflight()?;
         if self.manner == Manner::Development {
             self.make_way(&entry)?;
+            read = self.store.index_for_change()?;
         }
-        self.upload_source()?;
-        for platform in entry.platforms.keys() {
-            self.interrupt.check()?;
-            self.upload_sealed(
-                &self.dist.artifact_file(*platform),
-                &entry.platforms[platform].sha256,
-            )?;
-        }
-        let (before, index) = self.commit(&entry)?;
-        let index = self.refresh_views(index)?;
-        let moved_latest = before != index.latest;
-        self.refresh_installer(moved_latest, &index)?;
+        let pieces = self.pieces(&entry);
+        let there = self.survey(&pieces, &read.0)?;
+        self.upload_all(pieces.iter().filter(|piece| !there.contains(&piece.name)))?;
+        self.record_sums(&entry)?;
+        self.record_manifest()?;
+        let change = self
+            .pointers()
+            .change_from(read, &|index| index.merge(&self.source.version, &entry))?;
+        let index = self.pointers().refresh(change.index.clone())?;
+        self.refresh_installer(&change, &index)?;
         self.ui.event("published", json!({"version": self.source.version, "store": self.store.location(), "serial": index.serial, "latest": index.latest}));
         Ok(Published {
             version: self.source.version.clone(),
-            moved_latest,
+            moved_latest: change.moved_latest(),
             index,
         })
     }
 
-    /// Everything that can be known to be wrong before anything is written.
-    fn preflight(&self) -> Result<Entry> {
+    fn pointers(&self) -> Pointers<'_> {
+        Pointers {
+            store: self.store,
+            project: &self.inventory.project,
+            base_url: self.base_url,
+            ui: self.ui,
+            interrupt: self.interrupt,
+        }
+    }
+
+    /// Everything that can be known to be wrong before anything is written. The store was prepared already.
+    fn preflight(&self) -> Result<(Entry, (Index, Generation))> {
         seal::check_version(self.dist, &self.source.version, self.signer)?;
         let template = fs::read_to_string(self.installer_template)
             .with_context(|| format!("reading {}", self.installer_template))?;
         installer::fill(&template, &self.installer_settings(&self.inventory.publish))?;
-        self.store.preflight()?;
+        self.check_proofs()?;
         let entry = seal::entry(self.dist, self.source, self.required, self.signer.is_some());
+        let read = self.store.index_for_change()?;
         if self.manner == Manner::Permanent {
             // The merge would refuse it later; here nothing is written yet.
-            self.read_index()?.0.merge(&self.source.version, &entry)?;
-            self.check_names(&entry)?;
+            read.0.clone().merge(&self.source.version, &entry)?;
+            self.check_layout(&read.1)?;
         }
-        Ok(entry)
+        Ok((entry, read))
     }
 
-    /// A name that holds other bytes would stop the publish half-way.
-    fn check_names(&self, entry: &Entry) -> Result<()> {
-        if self.reclaim {
+    /// What users of a bucket get was run where it was built.
+    fn check_proofs(&self) -> Result<()> {
+        let artifacts = self.dist.artifacts();
+        let unproven: Vec<String> = artifacts
+            .iter()
+            .filter(|artifact| !artifact.proven)
+            .map(|artifact| artifact.platform.to_string())
+            .collect();
+        if unproven.is_empty() || self.allow_unproven || !self.store.is_bucket() {
             return Ok(());
         }
-        for (file, sha256) in self.files(entry) {
-            for (file, own) in [
-                (format!("{file}.sha256"), &sidecar_digest(sha256)),
-                (file, sha256),
-            ] {
-                let name = self.object(&file);
-                if let Some(there) = self.store.digest(&name)?.filter(|there| there != own) {
-                    return Err(self.other_bytes(&name, &there, own));
-                }
-            }
+        Err(refuse(format!(
+            "a bucket takes only binaries that were run where they were built, and these were not: {}; prove them, or use --allow-unproven",
+            unproven.join(", ")
+        )))
+    }
+
+    /// A store that was filled by other means has pointers and no index: publishing would lose them.
+    fn check_layout(&self, generation: &Generation) -> Result<()> {
+        let versions = ObjectName::view(Views::VERSIONS);
+        let bare = *generation == Generation::NOTHING
+            && self.store.stat(&versions, b"")?.is_some()
+            // Somebody may have published between the two looks.
+            && self.store.stat(&ObjectName::index(), b"")?.is_none();
+        if bare {
+            return Err(refuse(format!(
+                "{} has a {versions} and no index.json; `cargo xtask publish --import` makes the index from what is there",
+                self.store.location()
+            )));
         }
         Ok(())
-    }
-
-    /// The source archive and the artifacts.
-    fn files<'e>(&'e self, entry: &'e Entry) -> Vec<(String, &'e Digest)> {
-        let artifacts = entry
-            .platforms
-            .iter()
-            .map(|(platform, listed)| (self.dist.artifact_file(*platform), &listed.sha256));
-        let source = (self.source.file.clone(), &self.source.sha256);
-        std::iter::once(source).chain(artifacts).collect()
-    }
-
-    fn other_bytes(&self, name: &ObjectName, there: &Digest, own: &Digest) -> anyhow::Error {
-        anyhow::anyhow!(
-            "{}/{name} holds other bytes: {there} there, {own} here; if a publish that died left them (the index does not list them), --reclaim takes the name over; otherwise publish a new version",
-            self.store.location()
-        )
     }
 
     /// A development version of another source, or of other bytes, is taken out of the index before its files go.
     fn make_way(&self, entry: &Entry) -> Result<()> {
         let version = &self.source.version;
-        loop {
-            let (mut index, generation) = self.read_index()?;
-            let Some(listed) = index.versions.get(version).cloned() else {
-                // One that was killed may have left views that still name this version, and any of its files.
-                if index.serial > 0 {
-                    self.refresh_views(index)?;
-                }
-                return self.store.sweep_version(version);
-            };
-            if index.clone().merge(version, entry).is_ok() {
-                return Ok(());
+        let index = self.store.index()?;
+        let Some(listed) = index.versions.get(version).cloned() else {
+            // One that was killed may have left views that still name this version, and any of its files.
+            if index.serial > 0 {
+                self.pointers().refresh(index)?;
             }
+            return self.store.sweep_version(version);
+        };
+        if index.clone().merge(version, entry).is_ok() {
+            return Ok(());
+        }
+        let change = self.pointers().change(&|index| {
             if index.drop_development(version).is_none() {
                 return Err(refuse(format!(
                     "{version} in {} is a tagged release (commit {}), and a release is never replaced; raise the version in the package's Cargo.toml",
                     self.store.location(), short(&listed.commit)
                 )));
             }
-            if self.write_index(&index, &generation)? == Written::Done {
-                self.ui.say(&format!(
-                    "{version} from commit {} gives way to commit {} in the development store {}",
-                    short(&listed.commit),
-                    short(&self.source.commit),
-                    self.store.location()
-                ));
-                self.refresh_views(index)?;
-                return self.store.sweep_version(version);
+            Ok(())
+        })?;
+        self.ui.say(&format!(
+            "{version} from commit {} gives way to commit {} in the development store {}",
+            short(&listed.commit),
+            short(&self.source.commit),
+            self.store.location()
+        ));
+        self.pointers().refresh(change.index)?;
+        self.store.sweep_version(version)
+    }
+
+    /// The source archive, then every sidecar and signature, then the binaries: a sidecar claims the name for exactly its
+    /// bytes, and a reader who finds a binary finds its sidecar.
+    fn pieces(&self, entry: &Entry) -> Vec<Piece> {
+        let source = (self.source.file.clone(), &self.source.sha256);
+        let artifacts = entry
+            .platforms
+            .iter()
+            .map(|(platform, listed)| (self.dist.artifact_file(*platform), &listed.sha256));
+        let files: Vec<(String, &Digest)> = [source].into_iter().chain(artifacts).collect();
+        let mut pieces = Vec::new();
+        for (file, sha256) in &files {
+            pieces.push(self.piece(&format!("{file}.sha256"), Kind::Sidecar));
+            if self.signer.is_some() {
+                let kind = Kind::Signature(file.clone(), (*sha256).clone());
+                pieces.push(self.piece(&format!("{file}.sha256.sig"), kind));
             }
         }
+        pieces.extend(
+            files
+                .iter()
+                .map(|(file, _)| self.piece(file, Kind::Content)),
+        );
+        pieces
     }
 
-    fn upload_source(&self) -> Result<()> {
-        self.upload_sealed(&self.source.file, &self.source.sha256)
-    }
-
-    /// The sidecar first: it claims the name for exactly these bytes.
-    fn upload_sealed(&self, file: &str, sha256: &Digest) -> Result<()> {
-        self.upload(&format!("{file}.sha256"), &sidecar_digest(sha256))?;
-        if self.signer.is_some() {
-            self.upload_signature(file, sha256)?;
+    fn piece(&self, file: &str, kind: Kind) -> Piece {
+        Piece {
+            name: self.object(file),
+            path: self.dist.path(file),
+            kind,
         }
-        self.upload(file, sha256)
     }
 
-    fn upload_signature(&self, file: &str, sha256: &Digest) -> Result<()> {
-        let name = format!("{file}.sha256.sig");
-        if let Some(there) = self.store.read(&self.object(&name))? {
-            // Another of the release keys may have made it.
-            if crate::sign::verifies(
+    /// What is there already. A name that holds other bytes stops everything before anything is written.
+    fn survey(&self, pieces: &[Piece], index: &Index) -> Result<BTreeSet<ObjectName>> {
+        let files: Vec<(ObjectName, Utf8PathBuf)> = pieces
+            .iter()
+            .map(|piece| (piece.name.clone(), piece.path.clone()))
+            .collect();
+        let held = self.store.held(&self.source.version, &files)?;
+        let mut done = BTreeSet::new();
+        for piece in pieces {
+            let Some(held) = held.get(&piece.name) else {
+                continue;
+            };
+            if self.is_done(piece, held, index)? {
+                done.insert(piece.name.clone());
+            }
+        }
+        Ok(done)
+    }
+
+    /// True when the name holds what it should; false when it may be taken over.
+    fn is_done(&self, piece: &Piece, held: &Held, index: &Index) -> Result<bool> {
+        let there = match (held, &piece.kind) {
+            (Held::Same, _) => return Ok(true),
+            (Held::Other(_), Kind::Signature(file, sha256))
+                if self.is_signed(piece, file, sha256)? =>
+            {
+                return Ok(true)
+            }
+            (Held::Other(there), _) => there,
+        };
+        let here =
+            Digest::of(&fs::read(&piece.path).with_context(|| format!("reading {}", piece.path))?);
+        let (place, name) = (self.store.location(), &piece.name);
+        if self.is_listed(piece, index) {
+            bail!("{place}/{name} is published and holds other bytes: {there} there, {here} here; published bytes never change: publish a new version, or take the published ones into dist/ with --adopt");
+        }
+        if !self.reclaim {
+            bail!("{place}/{name} holds other bytes: {there} there, {here} here; the index does not list them: if a publish that died left them, --reclaim takes the name over, otherwise publish a new version");
+        }
+        Ok(false)
+    }
+
+    fn is_signed(&self, piece: &Piece, file: &str, sha256: &Digest) -> Result<bool> {
+        match self.store.read(&piece.name)? {
+            Some(there) => crate::sign::verifies(
                 &self.inventory.publish.release_keys,
                 sha256,
                 file,
                 &there.bytes,
-            )? {
-                return Ok(());
-            }
+            ),
+            None => Ok(false),
         }
-        let own = fs::read(self.dist.path(&name))
-            .with_context(|| format!("reading {}", self.dist.path(&name)))?;
-        self.upload(&name, &Digest::of(&own))
+    }
+
+    fn is_listed(&self, piece: &Piece, index: &Index) -> bool {
+        let Some(entry) = index.versions.get(&self.source.version) else {
+            return false;
+        };
+        let artifacts = entry
+            .platforms
+            .keys()
+            .map(|platform| self.dist.artifact_file(*platform));
+        artifacts.chain([self.source.file.clone()]).any(|file| {
+            ["", ".sha256", ".sha256.sig"]
+                .iter()
+                .any(|suffix| self.object(&format!("{file}{suffix}")) == piece.name)
+        })
+    }
+
+    /// Sidecars and signatures first, all of them; then what they speak of.
+    fn upload_all<'p>(&self, pieces: impl Iterator<Item = &'p Piece>) -> Result<()> {
+        let (content, claims): (Vec<&Piece>, Vec<&Piece>) =
+            pieces.partition(|piece| piece.kind == Kind::Content);
+        let paths = claims
+            .iter()
+            .chain(&content)
+            .map(|piece| piece.path.as_path());
+        let progress = Progress::of(paths, self.ui)?;
+        for wave in [claims, content] {
+            upload::in_parallel(self.parallel, &wave, |piece| {
+                self.interrupt.check()?;
+                self.upload(piece, &|bytes| progress.sent(bytes))
+            })?;
+        }
+        progress.done();
+        Ok(())
     }
 
     /// Create-only: the same bytes are done, other bytes stop everything.
-    fn upload(&self, file: &str, sha256: &Digest) -> Result<()> {
-        let (name, path) = (self.object(file), self.dist.path(file));
-        if self.store.create(&name, &path)? == Written::Done {
+    fn upload(&self, piece: &Piece, sent: &(dyn Fn(u64) + Sync)) -> Result<()> {
+        let Piece { name, path, .. } = piece;
+        if self.store.create(name, path, sent)? == Written::Done {
             self.ui.event("created", json!({"object": name.as_str()}));
             return Ok(());
         }
-        let there = self.store.digest(&name)?;
-        match there {
-            Some(there) if there == *sha256 => Ok(()),
-            _ if self.reclaim => self.take_over(&name, &path),
-            Some(there) => Err(self.other_bytes(&name, &there, sha256)),
-            None => bail!(
+        let files = [(name.clone(), path.clone())];
+        let held = self.store.held(&self.source.version, &files)?;
+        let Some(held) = held.get(name) else {
+            bail!(
                 "{}/{name} went away while it was looked at; run the same command again",
                 self.store.location()
-            ),
+            );
+        };
+        match self.is_done(piece, held, &self.store.index()?)? {
+            true => Ok(()),
+            false => self.take_over(piece),
         }
     }
 
-    fn take_over(&self, name: &ObjectName, path: &Utf8Path) -> Result<()> {
-        let version = &self.source.version;
-        if self.read_index()?.0.versions.contains_key(version) {
-            bail!("{}/{name} belongs to {version}, which is published; --reclaim takes only names that the index does not list", self.store.location());
-        }
-        let Some(there) = self.store.read(name)? else {
-            return Ok(());
-        };
+    fn take_over(&self, piece: &Piece) -> Result<()> {
+        let Piece { name, path, .. } = piece;
+        let there = self
+            .store
+            .stat(name, b"")?
+            .map_or(Generation::NOTHING, |there| there.generation);
         let bytes = fs::read(path).with_context(|| format!("reading {path}"))?;
-        match self.store.replace(name, &bytes, &there.generation, 0)? {
+        match self.store.replace(name, &bytes, &there, 0)? {
             Written::Done => Ok(()),
             Written::Refused => bail!(
                 "{}/{name} is being written by somebody else; run the same command again",
@@ -232,139 +348,88 @@ impl Publishing<'_> {
         }
     }
 
-    /// The commit: the version is in the index, or it is not. Returns what was latest before.
-    fn commit(&self, entry: &Entry) -> Result<(Option<Version>, Index)> {
+    /// Grows before the index does, so that whatever the index names is in it.
+    fn record_sums(&self, entry: &Entry) -> Result<()> {
+        let version = &self.source.version;
+        let own = crate::index::sums(
+            &self.inventory.project.binary,
+            version,
+            entry,
+            &self.source.file,
+        );
+        let source = sum_line(&self.source.sha256, &self.source.file);
+        self.grow("SHA256SUMS", &|there| {
+            let there = String::from_utf8_lossy(there);
+            // What a dead publish of another source left does not count.
+            let kept = there.lines().filter(|_| there.contains(&source));
+            let lines: BTreeMap<&str, &str> = kept
+                .chain(own.lines())
+                .filter_map(|line| line.split_once("  "))
+                .map(|(sha256, file)| (file, sha256))
+                .collect();
+            let lines = lines
+                .iter()
+                .map(|(file, sha256)| format!("{sha256}  {file}\n"));
+            Ok(lines.collect::<String>().into_bytes())
+        })
+    }
+
+    fn record_manifest(&self) -> Result<()> {
+        let path = self.dist.path(Manifest::FILE);
+        let own = Manifest::parse(&fs::read(&path).with_context(|| format!("reading {path}"))?)?;
+        self.grow(Manifest::FILE, &|there| {
+            let mut joined = own.clone();
+            let published = Manifest::parse(there).ok();
+            if let Some(mut published) =
+                published.filter(|published| published.source.sha256 == own.source.sha256)
+            {
+                // The first record of the same bytes stays; of other bytes, which the index does not list, ours counts.
+                published.artifacts.retain(|theirs| {
+                    let ours = own
+                        .artifacts
+                        .iter()
+                        .find(|ours| ours.platform == theirs.platform);
+                    ours.is_none_or(|ours| ours.sha256 == theirs.sha256)
+                });
+                joined.join(published);
+            }
+            Ok(joined.to_bytes())
+        })
+    }
+
+    fn grow(&self, file: &str, join: &dyn Fn(&[u8]) -> Result<Vec<u8>>) -> Result<()> {
+        let name = self.object(file);
         loop {
             self.interrupt.check()?;
-            let (mut index, generation) = self.read_index()?;
-            let before = index.clone();
-            index.merge(&self.source.version, entry)?;
-            if index.versions == before.versions && index.latest == before.latest {
-                return Ok((before.latest.clone(), before));
-            }
-            if self.write_index(&index, &generation)? == Written::Done {
-                return Ok((before.latest, index));
-            }
-        }
-    }
-
-    fn read_index(&self) -> Result<(Index, Generation)> {
-        self.store.index_for_change()
-    }
-
-    fn write_index(&self, index: &Index, generation: &Generation) -> Result<Written> {
-        self.store.replace(
-            &ObjectName::index(),
-            &index.to_bytes(),
-            generation,
-            index.serial,
-        )
-    }
-
-    /// Each view is made from the newest index and says so; one that is newer already is left alone.
-    fn refresh_views(&self, index: Index) -> Result<Index> {
-        let version = &self.source.version;
-        let mut index = index;
-        loop {
-            let views = index.views();
-            let mut texts = vec![
-                (ObjectName::view(Views::VERSIONS), views.versions),
-                (ObjectName::view(Views::CATALOG), views.catalog),
-                (ObjectName::view(Views::LATEST), views.latest),
-            ];
-            if let Some(text) = formula::render(&self.inventory.project, self.base_url, &index) {
-                texts.push((ObjectName::view(formula::FILE), text));
-            }
-            if let Some(entry) = index.versions.get(version) {
-                let sums = sums(
-                    &self.inventory.project.binary,
-                    version,
-                    entry,
-                    &self.source.file,
-                );
-                texts.insert(0, (self.object("SHA256SUMS"), sums));
-                self.refresh_manifest(index.serial)?;
-            }
-            for (name, text) in &texts {
-                self.refresh_view(name, text.as_bytes(), index.serial)?;
-            }
-            let (now, _) = self.read_index()?;
-            if now.serial == index.serial {
-                return Ok(index);
-            }
-            index = now;
-        }
-    }
-
-    fn refresh_view(&self, name: &ObjectName, text: &[u8], serial: u64) -> Result<()> {
-        loop {
-            let there = self.store.read(name)?;
-            let serial_there = self.store.serial(name)?;
-            let newer = there.is_some() && serial_there > serial;
-            let same = there.as_ref().is_some_and(|object| object.bytes == text);
-            if newer || (same && serial_there == serial) {
-                return Ok(());
-            }
-            let expected = there.map_or(Generation::NOTHING, |object| object.generation);
-            if self.store.replace(name, text, &expected, serial)? == Written::Done {
-                self.ui
-                    .event("view", json!({"object": name.as_str(), "serial": serial}));
-                return Ok(());
-            }
-        }
-    }
-
-    /// It is joined with the very bytes that it takes the place of: nobody's artifacts are lost between the two.
-    fn refresh_manifest(&self, serial: u64) -> Result<()> {
-        let name = self.object(Manifest::FILE);
-        loop {
             let there = self.store.read(&name)?;
-            let text = self.joined_manifest(there.as_ref())?;
-            let expected = match there {
-                Some(there) if there.bytes == text => return Ok(()),
-                Some(there) => there.generation,
-                None => Generation::NOTHING,
+            let (bytes, generation) = match there {
+                Some(there) => (there.bytes, there.generation),
+                None => (Vec::new(), Generation::NOTHING),
             };
-            if self.store.replace(&name, &text, &expected, serial)? == Written::Done {
-                self.ui
-                    .event("view", json!({"object": name.as_str(), "serial": serial}));
+            let joined = join(&bytes)?;
+            if joined == bytes
+                || self.store.replace(&name, &joined, &generation, 0)? == Written::Done
+            {
                 return Ok(());
             }
         }
     }
 
-    /// What others published of this version stays in its manifest.
-    fn joined_manifest(&self, there: Option<&Object>) -> Result<Vec<u8>> {
-        let path = self.dist.path(Manifest::FILE);
-        let mut manifest =
-            Manifest::parse(&fs::read(&path).with_context(|| format!("reading {path}"))?)
-                .with_context(|| format!("reading {path}"))?;
-        let published = there.and_then(|there| Manifest::parse(&there.bytes).ok());
-        if let Some(published) =
-            published.filter(|published| published.source.sha256 == self.source.sha256)
-        {
-            manifest.join(published);
-        }
-        Ok(manifest.to_bytes())
-    }
-
-    /// An old checkout must not put back an old installer, so only the publish that moves latest writes it.
-    fn refresh_installer(&self, moved_latest: bool, index: &Index) -> Result<()> {
+    /// An old checkout must not put back an old installer, so only the publish that moves latest writes it, or a rerun of one that was killed.
+    fn refresh_installer(&self, change: &Change, index: &Index) -> Result<()> {
         let name = ObjectName::installer();
-        let there = self.store.read(&name)?;
-        // A publish that was killed after its views had moved latest, and had not come to this.
-        let unfinished = index.latest.as_ref() == Some(&self.source.version)
-            && self.store.serial(&name)? < index.serial;
-        if there.is_some() && !moved_latest && !unfinished && !self.refresh_installer {
-            return Ok(());
-        }
         let template = fs::read_to_string(self.installer_template)?;
         let text = installer::fill(&template, &self.installer_settings(&self.inventory.publish))?;
-        let expected = match &there {
-            Some(object) if object.bytes == text.as_bytes() => return Ok(()),
-            Some(object) => object.generation.clone(),
-            None => Generation::NOTHING,
-        };
+        let there = self.store.stat(&name, text.as_bytes())?;
+        if let Some(there) = &there {
+            let is_latest = index.latest.as_ref() == Some(&self.source.version);
+            let killed = is_latest && !change.changed() && there.serial < index.serial;
+            let wanted = change.moved_latest() || killed || self.refresh_installer;
+            if there.same || !wanted {
+                return Ok(());
+            }
+        }
+        let expected = there.map_or(Generation::NOTHING, |there| there.generation);
         // Refused: the other publisher has just written it, from a checkout at least as new.
         self.store
             .replace(&name, text.as_bytes(), &expected, index.serial)?;
@@ -389,10 +454,9 @@ impl Publishing<'_> {
     }
 }
 
-fn sidecar_digest(sha256: &Digest) -> Digest {
-    Digest::of(format!("{sha256}\n").as_bytes())
-}
-
 fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
 }
+
+#[cfg(test)]
+mod tests;

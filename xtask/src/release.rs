@@ -6,9 +6,10 @@
 //! the same command.
 
 use crate::build::{Build, Manner, Sealing};
-use crate::destination::{Destination, Route};
+use crate::destination::{base_url, Destination, Route};
 use crate::dist::{stored_archive, Dist};
 use crate::flags;
+use crate::gcs::{Access, Patience, Web};
 use crate::history::History;
 use crate::index::Entry;
 use crate::plan::{Plan, Selection};
@@ -21,7 +22,7 @@ use crate::source::{Repository, Revision};
 use crate::store::Store;
 use crate::ui::{Row, Ui};
 use crate::universal;
-use crate::verify::Verification;
+use crate::verify::{self, Verification};
 use crate::words::{refuse, show_duration, Absence, Digest, Platform, Version};
 use crate::workspace::Workspace;
 use anyhow::{bail, Context, Result};
@@ -41,6 +42,8 @@ pub enum Ending {
 pub struct Console<'a> {
     pub ui: &'a Ui,
     pub interrupt: &'a Interrupt,
+    /// How a bucket is reached.
+    pub access: &'a Access,
 }
 
 pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) -> Result<Ending> {
@@ -50,6 +53,7 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
         to: flags.to.as_deref(),
         local: flags.local,
         dry_run: flags.dry_run,
+        access: console.access,
     };
     let Revision {
         version, tagged, ..
@@ -84,6 +88,7 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
         signer,
         refresh_installer: flags.refresh_installer,
         reclaim: flags.reclaim,
+        allow_unproven: flags.allow_unproven,
     };
     publish.run(console)?;
     console
@@ -157,6 +162,7 @@ pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) 
         to: flags.to.as_deref(),
         local: false,
         dry_run: flags.dry_run,
+        access: console.access,
     };
     let destination = Destination::choose(workspace, &source.version, source.tagged, &route)?;
     let signer = open_signer(workspace)?;
@@ -169,6 +175,7 @@ pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) 
         signer,
         refresh_installer: flags.refresh_installer,
         reclaim: flags.reclaim,
+        allow_unproven: flags.allow_unproven,
     };
     publish.run(console)?;
     Ok(Ending::Done)
@@ -179,8 +186,14 @@ pub fn verify(workspace: &Workspace, flags: flags::Verify, console: &Console) ->
     let location = flags
         .to
         .or_else(|| workspace.inventory.publish.store.clone());
-    let store = Store::open(&location.ok_or_else(|| refuse(crate::destination::NO_STORE))?)?;
-    let version = verify_store(workspace, &store, version.as_ref(), console)?;
+    let location = location.ok_or_else(|| refuse(crate::destination::NO_STORE))?;
+    let store = Store::open(&location, console.access)?;
+    let base_url = base_url(&workspace.inventory.publish, &store);
+    let reader = Reader {
+        store: &store,
+        base_url: &base_url,
+    };
+    let version = reader.verify(workspace, version.as_ref(), console)?;
     console
         .ui
         .result(&format!("{version} in {} is whole", store.location()));
@@ -353,6 +366,7 @@ struct Publish<'a> {
     signer: Option<Signer>,
     refresh_installer: bool,
     reclaim: bool,
+    allow_unproven: bool,
 }
 
 impl Publish<'_> {
@@ -372,16 +386,17 @@ impl Publish<'_> {
             manner: self.destination.manner,
             refresh_installer: self.refresh_installer,
             reclaim: self.reclaim,
+            allow_unproven: self.allow_unproven,
+            parallel: 8,
             ui: console.ui,
             interrupt: console.interrupt,
         };
         let published = publishing.run()?;
-        verify_store(
-            self.workspace,
-            &self.destination.store,
-            Some(&published.version),
-            console,
-        )?;
+        let reader = Reader {
+            store: &self.destination.store,
+            base_url: &self.destination.base_url,
+        };
+        reader.verify(self.workspace, Some(&published.version), console)?;
         self.announce(&published, console.ui)?;
         self.destination
             .compare_with_real_store(&published.version, console.ui);
@@ -465,19 +480,31 @@ fn open_dist(workspace: &Workspace, version: Option<Version>, ui: &Ui) -> Result
     Ok(dist)
 }
 
-fn verify_store(
-    workspace: &Workspace,
-    store: &Store,
-    version: Option<&Version>,
-    console: &Console,
-) -> Result<Version> {
-    let verification = Verification {
-        store,
-        binary: &workspace.inventory.project.binary,
-        release_keys: &workspace.inventory.publish.release_keys,
-        here: workspace.host()?.platform(),
-        ui: console.ui,
-        interrupt: console.interrupt,
-    };
-    verification.run(version)
+/// Who reads what was published: a bucket through its public URL, a directory as it lies there.
+struct Reader<'a> {
+    store: &'a Store,
+    base_url: &'a str,
+}
+
+impl Reader<'_> {
+    fn verify(
+        &self,
+        workspace: &Workspace,
+        version: Option<&Version>,
+        console: &Console,
+    ) -> Result<Version> {
+        let web = Web::new(self.base_url, Patience::new(console.interrupt));
+        let verification = Verification {
+            published: match self.store.is_bucket() {
+                true => verify::Published::Web(&web),
+                false => verify::Published::Directory(self.store),
+            },
+            binary: &workspace.inventory.project.binary,
+            release_keys: &workspace.inventory.publish.release_keys,
+            here: workspace.host()?.platform(),
+            ui: console.ui,
+            interrupt: console.interrupt,
+        };
+        verification.run(version)
+    }
 }

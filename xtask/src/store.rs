@@ -1,6 +1,7 @@
 //! Where releases are published. Objects are created once or replaced by compare-and-swap; nothing else can be done to a store.
 
 use crate::dist::{make_directory, remove_if_there, sync_directory, write_whole};
+use crate::gcs::{Access, Bucket};
 use crate::index::Index;
 use crate::words::{refuse, Digest, ObjectName, Version};
 use anyhow::{bail, Context, Result};
@@ -13,11 +14,14 @@ use std::time::{Duration, Instant};
 
 pub enum Store {
     Dir(DirStore),
+    Gcs(Box<Bucket>),
 }
 
 /// A directory that is a store: what a web server or `install.sh` reads as it stands.
 pub struct DirStore {
     root: Utf8PathBuf,
+    #[cfg(test)]
+    pub watch: Watch,
 }
 
 /// An object and the generation that it was read at.
@@ -26,12 +30,30 @@ pub struct Object {
     pub generation: Generation,
 }
 
-/// What a replacement expects to find: `None` is "nothing there".
+/// What is known of an object without its bytes.
+pub struct Stat {
+    pub generation: Generation,
+    /// The serial of the index that a view was made from.
+    pub serial: u64,
+    /// It says what the one who asked would say.
+    pub same: bool,
+}
+
+/// What a replacement expects to find: a bucket's number, a directory's digest, or nothing there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Generation(Option<Digest>);
+pub struct Generation(Option<String>);
 
 impl Generation {
     pub const NOTHING: Generation = Generation(None);
+
+    pub fn some(mark: String) -> Generation {
+        Generation(Some(mark))
+    }
+
+    /// As a bucket's precondition has it.
+    pub fn number(&self) -> &str {
+        self.0.as_deref().unwrap_or("0")
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,15 +63,62 @@ pub enum Written {
     Refused,
 }
 
+/// What a store has under the name of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    Same,
+    Other(Digest),
+}
+
+/// How an object is served.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Headers {
+    pub content_type: &'static str,
+    pub cache_control: &'static str,
+}
+
+const FOREVER: &str = "public, max-age=31536000, immutable";
+/// Without a header Google lets caches serve a public object for an hour.
+const FRESH: &str = "no-cache, max-age=0";
+
+pub fn headers_of(name: &ObjectName) -> Headers {
+    let (folder, file) = name
+        .as_str()
+        .rsplit_once('/')
+        .unwrap_or(("", name.as_str()));
+    let grows = matches!(file, "SHA256SUMS" | "release.json");
+    let content_type = match file.rsplit_once('.').map(|(_, suffix)| suffix) {
+        Some("json") => "application/json",
+        Some("html") => "text/html; charset=utf-8",
+        Some("sha256" | "sig" | "txt" | "sh" | "rb") => "text/plain; charset=utf-8",
+        Some("crate") => "application/gzip",
+        _ if grows => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    };
+    Headers {
+        content_type,
+        cache_control: if folder.is_empty() || grows {
+            FRESH
+        } else {
+            FOREVER
+        },
+    }
+}
+
 /// The serials of the views in a directory store; a bucket keeps them as metadata.
 const SERIALS: &str = ".views.json";
 const LOCK_DEADLINE: Duration = Duration::from_secs(30);
 
 impl Store {
-    pub fn open(location: &str) -> Result<Store> {
-        if location.starts_with("gs://") {
-            return Err(refuse(format!("store {location} is a bucket, and this version publishes to directories; name one with --to DIR")));
+    /// A bucket is not contacted yet.
+    pub fn open(location: &str, access: &Access) -> Result<Store> {
+        match location.starts_with("gs://") {
+            true => Ok(Store::Gcs(Box::new(Bucket::open(location, access)?))),
+            false => Store::directory(location),
         }
+    }
+
+    pub fn directory(location: &str) -> Result<Store> {
         if location.is_empty() || location.contains("://") {
             return Err(refuse(format!(
                 "store `{}` is neither gs://bucket nor a directory",
@@ -58,6 +127,8 @@ impl Store {
         }
         Ok(Store::Dir(DirStore {
             root: absolute(location)?,
+            #[cfg(test)]
+            watch: Watch::default(),
         }))
     }
 
@@ -65,19 +136,38 @@ impl Store {
     pub fn location(&self) -> &str {
         match self {
             Store::Dir(store) => store.root.as_str(),
+            Store::Gcs(bucket) => bucket.location(),
         }
+    }
+
+    /// Where its readers find it, if nodes.toml does not say.
+    pub fn public_url(&self) -> String {
+        match self {
+            Store::Dir(store) => store.root.to_string(),
+            Store::Gcs(bucket) => bucket.public_url(),
+        }
+    }
+
+    pub fn is_bucket(&self) -> bool {
+        matches!(self, Store::Gcs(_))
+    }
+
+    pub fn is_emulated(&self) -> bool {
+        matches!(self, Store::Gcs(bucket) if bucket.is_emulated())
     }
 
     /// Makes sure that it can be written to, changing nothing that a reader sees.
     pub fn preflight(&self) -> Result<()> {
         match self {
             Store::Dir(store) => store.preflight(),
+            Store::Gcs(bucket) => bucket.preflight(),
         }
     }
 
     pub fn read(&self, name: &ObjectName) -> Result<Option<Object>> {
         match self {
             Store::Dir(store) => store.read(name),
+            Store::Gcs(bucket) => bucket.read(name),
         }
     }
 
@@ -98,17 +188,44 @@ impl Store {
         }
     }
 
+    /// What is known of an object, and whether its bytes are `text`.
+    pub fn stat(&self, name: &ObjectName, text: &[u8]) -> Result<Option<Stat>> {
+        match self {
+            Store::Dir(store) => store.stat(name, text),
+            Store::Gcs(bucket) => bucket.stat(name, text),
+        }
+    }
+
     /// The digest of an object's bytes, or `None` if there is no such object.
     pub fn digest(&self, name: &ObjectName) -> Result<Option<Digest>> {
         match self {
             Store::Dir(store) => store.digest(name),
+            Store::Gcs(bucket) => bucket.digest(name),
         }
     }
 
-    /// Creates an object from a file; refused if the name is taken.
-    pub fn create(&self, name: &ObjectName, file: &Utf8Path) -> Result<Written> {
+    /// Which of a version's files it has already; what is not there is not in the answer.
+    pub fn held(
+        &self,
+        version: &Version,
+        files: &[(ObjectName, Utf8PathBuf)],
+    ) -> Result<BTreeMap<ObjectName, Held>> {
+        match self {
+            Store::Dir(store) => store.held(files),
+            Store::Gcs(bucket) => bucket.held(&format!("{version}/"), files),
+        }
+    }
+
+    /// Creates an object from a file; refused if the name is taken. `sent` is told of the bytes that travel.
+    pub fn create(
+        &self,
+        name: &ObjectName,
+        file: &Utf8Path,
+        sent: &(dyn Fn(u64) + Sync),
+    ) -> Result<Written> {
         match self {
             Store::Dir(store) => store.create(name, file),
+            Store::Gcs(bucket) => bucket.create(name, file, sent),
         }
     }
 
@@ -122,13 +239,7 @@ impl Store {
     ) -> Result<Written> {
         match self {
             Store::Dir(store) => store.replace(name, bytes, expected, serial),
-        }
-    }
-
-    /// The index serial that a view was made from; 0 for one that is not there.
-    pub fn serial(&self, name: &ObjectName) -> Result<u64> {
-        match self {
-            Store::Dir(store) => Ok(store.serials()?.get(name.as_str()).copied().unwrap_or(0)),
+            Store::Gcs(bucket) => bucket.replace(name, bytes, expected, serial),
         }
     }
 
@@ -136,8 +247,43 @@ impl Store {
     pub fn sweep_version(&self, version: &Version) -> Result<()> {
         match self {
             Store::Dir(store) => store.sweep_version(version),
+            Store::Gcs(bucket) => bail!("nothing is ever removed from {}", bucket.location()),
         }
     }
+}
+
+/// What the protocol's tests see of a directory store, and where they stop it.
+#[cfg(test)]
+#[derive(Clone, Default)]
+pub struct Watch(Option<std::sync::Arc<Look>>);
+
+#[cfg(test)]
+type Look = dyn Fn(Step, &str) -> Result<()> + Send + Sync;
+
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Before an operation, when no lock is held: another publisher may come in between.
+    Open,
+    /// Within a change, or after it.
+    Inside,
+}
+
+#[cfg(test)]
+impl Watch {
+    pub fn new(watch: impl Fn(Step, &str) -> Result<()> + Send + Sync + 'static) -> Watch {
+        Watch(Some(std::sync::Arc::new(watch)))
+    }
+}
+
+/// Where a test may stop a directory store; nothing otherwise.
+macro_rules! step {
+    ($store:expr, $step:ident, $what:expr) => {
+        #[cfg(test)]
+        if let Some(watch) = &$store.watch.0 {
+            watch(Step::$step, $what)?;
+        }
+    };
 }
 
 fn absolute(location: &str) -> Result<Utf8PathBuf> {
@@ -190,13 +336,14 @@ impl DirStore {
     }
 
     fn read(&self, name: &ObjectName) -> Result<Option<Object>> {
+        step!(self, Open, name.as_str());
         let Some(mut file) = self.open(name)? else {
             return Ok(None);
         };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)
             .with_context(|| format!("reading {}", self.path(name)))?;
-        let generation = Generation(Some(Digest::of(&bytes)));
+        let generation = Generation::some(Digest::of(&bytes).to_string());
         Ok(Some(Object { bytes, generation }))
     }
 
@@ -206,6 +353,37 @@ impl DirStore {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("reading {}", self.path(name))),
         }
+    }
+
+    fn stat(&self, name: &ObjectName, text: &[u8]) -> Result<Option<Stat>> {
+        step!(self, Open, name.as_str());
+        // Under the lock, since a view and its serial are two files.
+        let _lock = self.lock()?;
+        let serial = self.serials()?.get(name.as_str()).copied().unwrap_or(0);
+        let stat = |digest: Digest| Stat {
+            same: digest == Digest::of(text),
+            generation: Generation::some(digest.to_string()),
+            serial,
+        };
+        Ok(self.digest(name)?.map(stat))
+    }
+
+    fn held(&self, files: &[(ObjectName, Utf8PathBuf)]) -> Result<BTreeMap<ObjectName, Held>> {
+        let mut held = BTreeMap::new();
+        for (name, path) in files {
+            step!(self, Open, name.as_str());
+            let Some(there) = self.digest(name)? else {
+                continue;
+            };
+            let file = File::open(path).with_context(|| format!("reading {path}"))?;
+            let (here, _) = Digest::of_reader(file).with_context(|| format!("reading {path}"))?;
+            let found = match there == here {
+                true => Held::Same,
+                false => Held::Other(there),
+            };
+            held.insert(name.clone(), found);
+        }
+        Ok(held)
     }
 
     fn digest(&self, name: &ObjectName) -> Result<Option<Digest>> {
@@ -219,6 +397,7 @@ impl DirStore {
 
     /// By a hard link: the name appears at once, whole, and never over another.
     fn create(&self, name: &ObjectName, file: &Utf8Path) -> Result<Written> {
+        step!(self, Open, name.as_str());
         let path = self.path(name);
         let directory = path.parent().expect("an object lies in a directory");
         make_directory(directory)?;
@@ -231,10 +410,17 @@ impl DirStore {
             path.file_name().expect("an object has a name")
         ));
         remove_if_there(&partial)?;
-        let linked = copy_synced(file, &partial).and_then(|()| fs::hard_link(&partial, &path));
+        let copied = copy_synced(file, &partial);
+        step!(self, Inside, "copied");
+        let linked = copied.and_then(|()| fs::hard_link(&partial, &path));
+        step!(self, Inside, "linked");
         remove_if_there(&partial)?;
         match linked {
-            Ok(()) => sync_directory(directory).map(|()| Written::Done),
+            Ok(()) => {
+                sync_directory(directory)?;
+                step!(self, Inside, "created");
+                Ok(Written::Done)
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Written::Refused),
             Err(error) => Err(error).with_context(|| format!("{path} cannot be written")),
         }
@@ -247,12 +433,19 @@ impl DirStore {
         expected: &Generation,
         serial: u64,
     ) -> Result<Written> {
+        step!(self, Open, name.as_str());
+        make_directory(
+            self.path(name)
+                .parent()
+                .expect("an object lies in a directory"),
+        )?;
         let _lock = self.lock()?;
-        let now = Generation(self.digest(name)?);
+        let now = Generation(self.digest(name)?.map(String::from));
         if now != *expected {
             return Ok(Written::Refused);
         }
         write_whole(&self.path(name), bytes)?;
+        step!(self, Inside, "replaced");
         // After the view: a serial that is too old only makes the next publisher write the view again.
         let mut serials = self.serials()?;
         serials.insert(name.as_str().to_string(), serial);
@@ -260,6 +453,7 @@ impl DirStore {
             &self.root.join(SERIALS),
             serde_json::to_string_pretty(&serials)?.as_bytes(),
         )?;
+        step!(self, Inside, "numbered");
         Ok(Written::Done)
     }
 
@@ -317,7 +511,7 @@ mod tests {
     fn room() -> (xshell::TempDir, Store, Utf8PathBuf) {
         let directory = xshell::Shell::new().unwrap().create_temp_dir().unwrap();
         let root = Utf8PathBuf::from_path_buf(directory.path().to_path_buf()).unwrap();
-        let store = Store::open(root.join("store").as_str()).unwrap();
+        let store = Store::directory(root.join("store").as_str()).unwrap();
         store.preflight().unwrap();
         (directory, store, root)
     }
@@ -332,8 +526,11 @@ mod tests {
         let (a, b) = (root.join("a"), root.join("b"));
         fs::write(&a, "a").unwrap();
         fs::write(&b, "b").unwrap();
-        assert_eq!(store.create(&name(), &a).unwrap(), Written::Done);
-        assert_eq!(store.create(&name(), &b).unwrap(), Written::Refused);
+        assert_eq!(store.create(&name(), &a, &|_| {}).unwrap(), Written::Done);
+        assert_eq!(
+            store.create(&name(), &b, &|_| {}).unwrap(),
+            Written::Refused
+        );
         assert_eq!(store.read(&name()).unwrap().unwrap().bytes, b"a");
         assert_eq!(store.digest(&name()).unwrap(), Some(Digest::of(b"a")));
     }
@@ -345,7 +542,7 @@ mod tests {
             let create = |i: usize| {
                 let file = root.join(i.to_string());
                 fs::write(&file, i.to_string()).unwrap();
-                usize::from(store.create(&name(), &file).unwrap() == Written::Done)
+                usize::from(store.create(&name(), &file, &|_| {}).unwrap() == Written::Done)
             };
             let threads: Vec<_> = (0..8).map(|i| scope.spawn(move || create(i))).collect();
             threads
@@ -377,10 +574,8 @@ mod tests {
             store.replace(&view, b"3", &read.generation, 3).unwrap(),
             Written::Refused
         );
-        assert_eq!(
-            (store.serial(&view).unwrap(), store.serial(&name()).unwrap()),
-            (2, 0)
-        );
+        assert_eq!(store.stat(&view, b"2").unwrap().unwrap().serial, 2);
+        assert!(store.stat(&name(), b"").unwrap().is_none());
     }
 
     #[test]
@@ -433,11 +628,38 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_refused_by_name() {
-        assert!(Store::open("gs://x")
-            .err()
-            .unwrap()
-            .to_string()
-            .contains("--to DIR"));
+    fn what_never_changes_is_cached_and_what_moves_is_not() {
+        let version = Version::parse("1.0.0").unwrap();
+        for (file, content_type, cache_control) in [
+            ("b-1.0.0-linux-x86_64", "application/octet-stream", FOREVER),
+            (
+                "b-1.0.0-linux-x86_64.sha256",
+                "text/plain; charset=utf-8",
+                FOREVER,
+            ),
+            (
+                "b-1.0.0-linux-x86_64.sha256.sig",
+                "text/plain; charset=utf-8",
+                FOREVER,
+            ),
+            ("b-1.0.0.crate", "application/gzip", FOREVER),
+            ("SHA256SUMS", "text/plain; charset=utf-8", FRESH),
+            ("release.json", "application/json", FRESH),
+        ] {
+            let expected = Headers {
+                content_type,
+                cache_control,
+            };
+            assert_eq!(
+                headers_of(&ObjectName::of_version(&version, file)),
+                expected,
+                "{file}"
+            );
+        }
+        assert_eq!(headers_of(&ObjectName::index()).cache_control, FRESH);
+        assert_eq!(
+            headers_of(&ObjectName::installer()).content_type,
+            "text/plain; charset=utf-8"
+        );
     }
 }

@@ -195,6 +195,13 @@ impl JobLine<'_> {
         ));
     }
 
+    /// The live line goes, and nothing is said.
+    pub fn clear(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
     /// Said once, when a job takes three times as long as it usually does. Never a reason to end it.
     fn warn_when_late(&mut self) {
         let Some(usual) = self.usual.filter(|_| !self.warned) else {

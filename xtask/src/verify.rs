@@ -1,6 +1,7 @@
 //! A step of a release, and a verb: reads a published version from outside, as its users do. Hashes, signatures, pointers, and a real run of `install.sh`.
 
-use crate::index::{sum_line, Entry, Index, Listed, Views};
+use crate::gcs::Web;
+use crate::index::{sum_line, Entry, Index, Views};
 use crate::process::{Interrupt, Timed};
 use crate::sign;
 use crate::store::Store;
@@ -13,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub struct Verification<'a> {
-    pub store: &'a Store,
+    pub published: Published<'a>,
     pub binary: &'a ProgramName,
     pub release_keys: &'a [String],
     /// The platform of this machine, on which the installer can be run.
@@ -22,15 +23,58 @@ pub struct Verification<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// Where a reader reads: a bucket through its public URL, without a login.
+pub enum Published<'a> {
+    Directory(&'a Store),
+    Web(&'a Web),
+}
+
+impl Published<'_> {
+    fn place(&self) -> &str {
+        match self {
+            Published::Directory(store) => store.location(),
+            Published::Web(web) => web.base_url(),
+        }
+    }
+
+    fn read(&self, name: &ObjectName) -> Result<Option<Vec<u8>>> {
+        match self {
+            Published::Directory(store) => Ok(store.read(name)?.map(|object| object.bytes)),
+            Published::Web(web) => web.read(name),
+        }
+    }
+
+    /// Which index a view was made from, where a reader can see that.
+    fn serial(&self, name: &ObjectName) -> Result<Option<u64>> {
+        match self {
+            Published::Directory(store) => Ok(store.stat(name, b"")?.map(|there| there.serial)),
+            Published::Web(_) => Ok(None),
+        }
+    }
+
+    fn look_again(&self) -> Duration {
+        match self {
+            Published::Directory(_) => Duration::from_millis(50),
+            Published::Web(_) => Duration::from_secs(1),
+        }
+    }
+
+    fn digest(&self, name: &ObjectName) -> Result<Option<Digest>> {
+        match self {
+            Published::Directory(store) => store.digest(name),
+            Published::Web(web) => web.digest(name),
+        }
+    }
+}
+
 const INSTALL_DEADLINE: Duration = Duration::from_secs(120);
 /// Another publisher writes its views this long after its index, at the most.
 const SETTLING: Duration = Duration::from_secs(15);
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Verification<'_> {
     /// Checks `version`, or what is latest. Returns the version that was checked.
     pub fn run(&self, version: Option<&Version>) -> Result<Version> {
-        let index = self.settled_index(version)?;
+        let index = self.settled_index()?;
         let version = match version.or(index.latest.as_ref()) {
             Some(version) => version.clone(),
             None => bail!(
@@ -59,39 +103,39 @@ impl Verification<'_> {
     }
 
     fn place(&self) -> &str {
-        self.store.location()
+        self.published.place()
     }
 
     fn index(&self) -> Result<Index> {
-        let object = self.store.read(&ObjectName::index())?;
-        let object = object.with_context(|| {
+        let index = self.published.read(&ObjectName::index())?;
+        let index = index.with_context(|| {
             format!(
                 "{} holds no index.json; nothing is published there",
                 self.place()
             )
         })?;
-        Index::parse(&object.bytes)
+        Index::parse(&index)
     }
 
     /// The index, once the views say what it says. While another publisher is between the two they do not yet.
-    fn settled_index(&self, version: Option<&Version>) -> Result<Index> {
+    fn settled_index(&self) -> Result<Index> {
         let deadline = Instant::now() + SETTLING;
         loop {
             let index = self.index()?;
-            let Some(stale) = self.stale_view(&index, version)? else {
+            let Some(stale) = self.stale_view(&index)? else {
                 return Ok(index);
             };
-            let at_work = self.store.serial(&stale)? != index.serial;
+            let at_work = self.published.serial(&stale)? != Some(index.serial);
             if !at_work || Instant::now() > deadline {
                 bail!("{}/{stale} does not say what index.json says; publishing anything, or `cargo xtask publish` again, repairs it", self.place());
             }
             self.interrupt.check()?;
-            thread::sleep(LOOK_AGAIN);
+            thread::sleep(self.published.look_again());
         }
     }
 
     /// A view that does not say what the index says.
-    fn stale_view(&self, index: &Index, version: Option<&Version>) -> Result<Option<ObjectName>> {
+    fn stale_view(&self, index: &Index) -> Result<Option<ObjectName>> {
         let views = index.views();
         for (name, expected) in [
             (Views::VERSIONS, views.versions),
@@ -99,32 +143,20 @@ impl Verification<'_> {
             (Views::CATALOG, views.catalog),
         ] {
             let name = ObjectName::view(name);
-            let found = self.store.read(&name)?;
-            if found.is_none_or(|object| object.bytes != expected.as_bytes()) {
+            let found = self.published.read(&name)?;
+            if found.is_none_or(|bytes| bytes != expected.as_bytes()) {
                 return Ok(Some(name));
             }
         }
-        let version = version.or(index.latest.as_ref());
-        let Some((version, entry)) = version.and_then(|v| index.versions.get_key_value(v)) else {
-            return Ok(None);
-        };
-        let name = ObjectName::of_version(version, "SHA256SUMS");
-        let sums = self.store.read(&name)?;
-        let sums = sums.map(|object| String::from_utf8_lossy(&object.bytes).into_owned());
-        let lacks = |(platform, listed): (&Platform, &Listed)| {
-            let file = artifact_file(self.binary, version, *platform);
-            let line = sum_line(&listed.sha256, &file);
-            !sums.as_ref().is_some_and(|sums| sums.contains(&line))
-        };
-        Ok(entry.platforms.iter().any(lacks).then_some(name))
+        Ok(None)
     }
 
     fn text(&self, name: &ObjectName) -> Result<String> {
-        let object = self
-            .store
+        let bytes = self
+            .published
             .read(name)?
             .with_context(|| format!("{}/{name} is missing", self.place()))?;
-        Ok(String::from_utf8_lossy(&object.bytes).into_owned())
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn check_file(
@@ -136,7 +168,7 @@ impl Verification<'_> {
     ) -> Result<()> {
         let name = ObjectName::of_version(version, file);
         let found = self
-            .store
+            .published
             .digest(&name)?
             .with_context(|| format!("{}/{name} is missing", self.place()))?;
         let sidecar = self.text(&ObjectName::of_version(version, &format!("{file}.sha256")))?;
@@ -164,6 +196,12 @@ impl Verification<'_> {
 
     fn check_sums(&self, version: &Version, entry: &Entry) -> Result<()> {
         let sums = self.text(&ObjectName::of_version(version, "SHA256SUMS"))?;
+        for (platform, listed) in &entry.platforms {
+            let file = artifact_file(self.binary, version, *platform);
+            if !sums.contains(&sum_line(&listed.sha256, &file)) {
+                bail!("{}/{version}/SHA256SUMS lacks {platform}; publishing {version} again repairs it", self.place());
+            }
+        }
         let source = sums
             .lines()
             .find_map(|line| line.strip_prefix(entry.source_sha256.as_str()));

@@ -35,6 +35,7 @@ pub struct Project {
 pub struct Publish {
     pub store: Option<Located<String>>,
     pub base_url: Option<Located<String>>,
+    pub public: Option<Located<String>>,
     pub signing_key: Option<Located<String>>,
     #[serde(default)]
     pub release_keys: Vec<Located<String>>,

@@ -35,7 +35,7 @@ pub fn run(workspace: &Workspace, flags: flags::Check, console: &Console) -> Res
     )?;
     let installer = flags
         .install
-        .then(|| installer(workspace, flags.to.as_deref()))
+        .then(|| installer(workspace, flags.to.as_deref(), console))
         .transpose()?;
     let question = Question {
         project: &workspace.inventory.project,
@@ -70,11 +70,12 @@ pub fn run(workspace: &Workspace, flags: flags::Check, console: &Console) -> Res
 }
 
 /// The store's own installer, as its users get it.
-fn installer(workspace: &Workspace, to: Option<&str>) -> Result<String> {
+fn installer(workspace: &Workspace, to: Option<&str>, console: &Console) -> Result<String> {
     let location = to
         .map(String::from)
         .or_else(|| workspace.inventory.publish.store.clone());
-    let store = Store::open(&location.ok_or_else(|| refuse(crate::destination::NO_STORE))?)?;
+    let location = location.ok_or_else(|| refuse(crate::destination::NO_STORE))?;
+    let store = Store::open(&location, console.access)?;
     let object = store.read(&ObjectName::installer())?;
     let object = object.with_context(|| {
         format!(

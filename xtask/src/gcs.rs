@@ -1,0 +1,673 @@
+//! A bucket of Google Cloud Storage, over its JSON API: the only file, with its folder, that speaks HTTP.
+//!
+//! Every write is one multipart request that carries the bytes, their MD5, their headers, and what it expects to find. So a write
+//! happens whole or not at all, and sending it twice is harmless: the second one is refused, and what is there is compared.
+
+mod credentials;
+mod failure;
+mod http;
+mod web;
+
+use crate::inventory::PublicReading;
+use crate::process::Interrupt;
+use crate::store::{headers_of, Generation, Held, Object, Stat, Written};
+use crate::words::{refuse, Digest, ObjectName};
+use anyhow::{bail, ensure, Context, Result};
+use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::Engine as _;
+use camino::{Utf8Path, Utf8PathBuf};
+use credentials::Credentials;
+use failure::Refused;
+pub use http::Patience;
+use http::{Answer, Body, Client, Request};
+use md5::{Digest as _, Md5};
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Mutex;
+use std::time::Instant;
+pub use web::Web;
+
+pub struct Bucket {
+    name: String,
+    /// `gs://name`
+    location: String,
+    endpoint: String,
+    public: PublicReading,
+    client: Client,
+    /// An emulator gets no login.
+    credentials: Option<Credentials>,
+    /// When each object was last written: Google takes one write a second to a name.
+    written: Mutex<BTreeMap<String, Instant>>,
+}
+
+/// How a bucket is reached.
+#[derive(Clone)]
+pub struct Access {
+    pub public: PublicReading,
+    pub token_file: Option<Utf8PathBuf>,
+    pub interrupt: Interrupt,
+}
+
+const GOOGLE: &str = "https://storage.googleapis.com";
+/// The serial of the index that a view was made from.
+const SERIAL: &str = "index-serial";
+const SHA256: &str = "sha256";
+
+const NEEDED: [&str; 3] = [
+    "storage.objects.create",
+    "storage.objects.get",
+    "storage.objects.list",
+];
+const OVERWRITE: &str = "storage.objects.delete";
+const SEE_BUCKET: &str = "storage.buckets.get";
+
+#[derive(Deserialize)]
+struct Granted {
+    /// Left out where there is none.
+    #[serde(default)]
+    permissions: Vec<String>,
+}
+
+impl Granted {
+    fn parse(text: &[u8]) -> Result<Vec<String>> {
+        let granted: Granted = serde_json::from_slice(text)
+            .context("an answer about permissions that does not read")?;
+        Ok(granted.permissions)
+    }
+}
+
+/// An object as the API describes it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Resource {
+    name: String,
+    generation: String,
+    md5_hash: Option<String>,
+    size: Option<String>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+}
+
+impl Bucket {
+    pub fn open(location: &str, access: &Access) -> Result<Bucket> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let patience = Patience::new(&access.interrupt);
+        let bucket = Bucket::unauthorized(location, GOOGLE, access.public, patience.clone())?;
+        if let Some(host) = variable("STORAGE_EMULATOR_HOST").filter(|host| !host.is_empty()) {
+            return Ok(bucket.at(&with_scheme(&host)));
+        }
+        let token_file = access.token_file.as_deref();
+        let credentials = Credentials::find(token_file, &variable, patience)?;
+        Ok(bucket.with_login(credentials))
+    }
+
+    /// A bucket at a server of the test's own; without a token it is an emulator.
+    #[cfg(test)]
+    pub fn for_test(
+        endpoint: &str,
+        token: Option<&str>,
+        public: PublicReading,
+        patience: Patience,
+    ) -> Result<Bucket> {
+        let bucket = Bucket::unauthorized("gs://releases", endpoint, public, patience.clone())?;
+        let Some(token) = token.map(String::from) else {
+            return Ok(bucket);
+        };
+        let variable = |name: &str| (name == "GOOGLE_OAUTH_ACCESS_TOKEN").then(|| token.clone());
+        Ok(bucket.with_login(Credentials::find(None, &variable, patience)?))
+    }
+
+    fn unauthorized(
+        location: &str,
+        endpoint: &str,
+        public: PublicReading,
+        patience: Patience,
+    ) -> Result<Bucket> {
+        Ok(Bucket {
+            name: bucket_name(location)?,
+            location: location.to_string(),
+            endpoint: endpoint.to_string(),
+            public,
+            client: Client::new(endpoint, patience),
+            credentials: None,
+            written: Mutex::default(),
+        })
+    }
+
+    fn at(self, endpoint: &str) -> Bucket {
+        Bucket {
+            endpoint: endpoint.to_string(),
+            client: Client::new(endpoint, self.client.patience),
+            ..self
+        }
+    }
+
+    fn with_login(self, credentials: Credentials) -> Bucket {
+        Bucket {
+            credentials: Some(credentials),
+            ..self
+        }
+    }
+
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// Where its readers find it, without a domain of its own.
+    pub fn public_url(&self) -> String {
+        format!("{}/{}", self.endpoint, self.name)
+    }
+
+    pub fn is_emulated(&self) -> bool {
+        self.endpoint != GOOGLE
+    }
+
+    /// Who writes, in words.
+    pub fn login(&self) -> String {
+        match &self.credentials {
+            Some(credentials) => credentials.describe(),
+            None => "none, as an emulator wants it (STORAGE_EMULATOR_HOST)".into(),
+        }
+    }
+
+    /// That the bucket is there, that this login may write to it, and that it is read as nodes.toml says. Nothing is written.
+    pub fn preflight(&self) -> Result<()> {
+        if self.credentials.is_none() {
+            return self.resources(ObjectName::INDEX).map(drop);
+        }
+        let granted = self.permissions()?;
+        let missing: Vec<&str> = NEEDED
+            .into_iter()
+            .filter(|needed| !granted.iter().any(|granted| granted == needed))
+            .collect();
+        if !missing.is_empty() {
+            bail!(
+                "{} may not be written by {}: it lacks {}; docs/publishing.md says how to grant that",
+                self.location, self.login(), missing.join(", ")
+            );
+        }
+        if granted.iter().any(|granted| granted == SEE_BUCKET) {
+            self.check_public()?;
+        }
+        if !granted.iter().any(|granted| granted == OVERWRITE)
+            && self.may_overwrite_index()? == Some(false)
+        {
+            bail!(
+                "{} may not overwrite {}/{} (Google calls that {OVERWRITE}); docs/publishing.md says how to grant it for the pointers alone",
+                self.login(), self.location, ObjectName::INDEX
+            );
+        }
+        Ok(())
+    }
+
+    /// Which of the permissions that matter here the login has on the whole bucket.
+    pub fn permissions(&self) -> Result<Vec<String>> {
+        let mut asked = NEEDED.to_vec();
+        asked.extend([OVERWRITE, SEE_BUCKET]);
+        let query: Vec<String> = asked
+            .iter()
+            .map(|name| format!("permissions={name}"))
+            .collect();
+        let url = self.api(&format!("iam/testPermissions?{}", query.join("&")));
+        let answer = self.send(&self.get(&url), &read_all)?;
+        match answer.body {
+            Some(body) => Granted::parse(&body),
+            None => Err(self.refused("asking for permissions", answer.status, &answer.complaint)),
+        }
+    }
+
+    /// A condition on names is seen only by asking about the object. `None`: it cannot be known.
+    pub fn may_overwrite_index(&self) -> Result<Option<bool>> {
+        let index = self.object(&ObjectName::index());
+        let url = format!("{index}/iam/testPermissions?permissions={OVERWRITE}");
+        let answer = self.send(&self.get(&url), &read_all)?;
+        let granted = answer.body.map(|body| Granted::parse(&body)).transpose()?;
+        Ok(granted.map(|granted| !granted.is_empty()))
+    }
+
+    fn check_public(&self) -> Result<()> {
+        let url = self.api("?fields=iamConfiguration");
+        let answer = self.send(&self.get(&url.replace("/?", "?")), &read_all)?;
+        let Some(body) = answer.body else {
+            return Err(self.refused("asking about the bucket", answer.status, &answer.complaint));
+        };
+        let bucket: serde_json::Value =
+            serde_json::from_slice(&body).context("a bucket that does not read")?;
+        let configuration = &bucket["iamConfiguration"];
+        if configuration["publicAccessPrevention"] == "enforced" {
+            bail!("{} enforces public access prevention: nobody could read its releases; take that off the bucket", self.location);
+        }
+        let uniform = configuration["uniformBucketLevelAccess"]["enabled"] == true;
+        if uniform && self.public == PublicReading::ObjectAcl {
+            return Err(refuse(format!(
+                "{} has uniform bucket-level access, which takes no object ACLs; set `public = \"bucket-iam\"` under [publish] in nodes.toml",
+                self.location
+            )));
+        }
+        Ok(())
+    }
+
+    /// The bytes, and the generation that they were read at.
+    pub fn read(&self, name: &ObjectName) -> Result<Option<Object>> {
+        let request = self.get(&format!("{}?alt=media", self.object(name)));
+        let answer = self.send(&request, &|body| {
+            let mut bytes = Vec::new();
+            body.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })?;
+        let generation = answer.header("x-goog-generation").map(String::from);
+        let Some(bytes) = self.found(answer, &format!("reading {name}"))? else {
+            return Ok(None);
+        };
+        let generation = generation.context("the answer names no x-goog-generation")?;
+        Ok(Some(Object {
+            bytes,
+            generation: Generation::some(generation),
+        }))
+    }
+
+    pub fn stat(&self, name: &ObjectName, text: &[u8]) -> Result<Option<Stat>> {
+        let resource = self.resource(name)?;
+        let here = Fingerprint::of_reader(text)?;
+        Ok(resource.map(|resource| Stat {
+            same: here.is_of(&resource),
+            serial: resource.serial(),
+            generation: Generation::some(resource.generation),
+        }))
+    }
+
+    /// Reads it all and keeps nothing.
+    pub fn digest(&self, name: &ObjectName) -> Result<Option<Digest>> {
+        let request = self.get(&format!("{}?alt=media", self.object(name)));
+        let answer = self.send(&request, &|body| Digest::of_reader(body))?;
+        let found = self.found(answer, &format!("reading {name}"))?;
+        Ok(found.map(|(digest, _)| digest))
+    }
+
+    /// Which of these files the bucket has: one listing, and Google's own MD5 of what it stores.
+    pub fn held(
+        &self,
+        prefix: &str,
+        files: &[(ObjectName, Utf8PathBuf)],
+    ) -> Result<BTreeMap<ObjectName, Held>> {
+        let mut held = BTreeMap::new();
+        let resources = self.resources(prefix)?;
+        for (name, path) in files {
+            let there = resources.iter().find(|there| there.name == name.as_str());
+            if let Some(there) = there {
+                held.insert(name.clone(), self.compare(name, there, path)?);
+            }
+        }
+        Ok(held)
+    }
+
+    fn compare(&self, name: &ObjectName, there: &Resource, path: &Utf8Path) -> Result<Held> {
+        let here = Fingerprint::of_file(path)?;
+        if here.is_of(there) {
+            return Ok(Held::Same);
+        }
+        Ok(match self.digest(name)? {
+            Some(digest) if digest == here.sha256 => Held::Same,
+            Some(digest) => Held::Other(digest),
+            None => bail!(
+                "{}/{name} went away while it was read; run the same command again",
+                self.location
+            ),
+        })
+    }
+
+    /// Creates an object from a file; `sent` is told how many bytes of it went out.
+    pub fn create(
+        &self,
+        name: &ObjectName,
+        path: &Utf8Path,
+        sent: &(dyn Fn(u64) + Sync),
+    ) -> Result<Written> {
+        let here = Fingerprint::of_file(path)?;
+        let metadata = BTreeMap::from([(SHA256, here.sha256.to_string())]);
+        let upload = Upload {
+            name,
+            expected: &Generation::NOTHING,
+            metadata,
+            here: &here,
+            content: Content::File(path, sent),
+        };
+        self.upload(&upload)
+    }
+
+    pub fn replace(
+        &self,
+        name: &ObjectName,
+        bytes: &[u8],
+        expected: &Generation,
+        serial: u64,
+    ) -> Result<Written> {
+        let here = Fingerprint::of_reader(bytes)?;
+        let metadata = BTreeMap::from([
+            (SERIAL, serial.to_string()),
+            (SHA256, here.sha256.to_string()),
+        ]);
+        let upload = Upload {
+            name,
+            expected,
+            metadata,
+            here: &here,
+            content: Content::Bytes(bytes),
+        };
+        self.upload(&upload)
+    }
+
+    fn upload(&self, upload: &Upload) -> Result<Written> {
+        let doing = format!("writing {}", upload.name);
+        self.await_turn(upload.name)?;
+        let (boundary, before, after) = upload.envelope();
+        let acl = match self.public {
+            PublicReading::BucketIam => "",
+            PublicReading::ObjectAcl => "&predefinedAcl=publicRead",
+        };
+        let url = format!(
+            "{}/upload/storage/v1/b/{}/o?uploadType=multipart&ifGenerationMatch={}{acl}",
+            self.endpoint,
+            self.name,
+            upload.expected.number()
+        );
+        let joined;
+        let body = match upload.content {
+            Content::File(path, sent) => Body::File {
+                before: &before,
+                path,
+                size: upload.here.size,
+                after: &after,
+                sent,
+            },
+            Content::Bytes(bytes) => {
+                joined = [&before, bytes, &after].concat();
+                Body::Bytes(&joined)
+            }
+        };
+        let content_type = format!("multipart/related; boundary={boundary}");
+        let request = Request {
+            method: "POST",
+            url,
+            headers: vec![("content-type", content_type)],
+            body,
+        };
+        let answer = self.send(&request, &read_all)?;
+        if answer.status == 412 {
+            // An earlier attempt may have written it, and its answer was lost.
+            let mine = answer.attempts > 1 && self.holds(upload)?;
+            return Ok(if mine {
+                Written::Done
+            } else {
+                Written::Refused
+            });
+        }
+        let body = answer
+            .body
+            .ok_or_else(|| self.refused(&doing, answer.status, &answer.complaint))?;
+        let resource = Resource::parse(&body)?;
+        ensure!(
+            upload.here.is_of(&resource),
+            "{}/{} does not hold what was sent; run the same command again, with --reclaim if the name is refused then",
+            self.location,
+            upload.name
+        );
+        Ok(Written::Done)
+    }
+
+    fn holds(&self, upload: &Upload) -> Result<bool> {
+        let there = self.resource(upload.name)?;
+        Ok(there.is_some_and(|there| {
+            let said = |key: &str| there.metadata.get(key);
+            upload.here.is_of(&there)
+                && upload
+                    .metadata
+                    .iter()
+                    .all(|(key, value)| said(key) == Some(value))
+        }))
+    }
+
+    /// One write a second to a name.
+    fn await_turn(&self, name: &ObjectName) -> Result<()> {
+        let patience = &self.client.patience;
+        let last = self.turns().get(name.as_str()).copied();
+        if let Some(last) = last {
+            let pause = patience.between_writes.saturating_sub(last.elapsed());
+            patience.wait(pause)?;
+        }
+        self.turns().insert(name.to_string(), Instant::now());
+        Ok(())
+    }
+
+    fn turns(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instant>> {
+        self.written
+            .lock()
+            .expect("no thread panics while it holds the clock")
+    }
+
+    fn resource(&self, name: &ObjectName) -> Result<Option<Resource>> {
+        let request = self.get(&self.object(name));
+        let answer = self.send(&request, &read_all)?;
+        let body = self.found(answer, &format!("asking about {name}"))?;
+        body.map(|body| Resource::parse(&body)).transpose()
+    }
+
+    fn resources(&self, prefix: &str) -> Result<Vec<Resource>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Page {
+            #[serde(default)]
+            items: Vec<Resource>,
+            next_page_token: Option<String>,
+        }
+        let mut all = Vec::new();
+        let mut from = String::new();
+        loop {
+            let query = format!("o?prefix={}{from}", escape(prefix));
+            let answer = self.send(&self.get(&self.api(&query)), &read_all)?;
+            let body = answer
+                .body
+                .ok_or_else(|| self.refused("listing", answer.status, &answer.complaint))?;
+            let page: Page =
+                serde_json::from_slice(&body).context("a listing that does not read")?;
+            all.extend(page.items);
+            match page.next_page_token {
+                Some(token) => from = format!("&pageToken={}", escape(&token)),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// The body of a success; `None` for an object that is not there. A bucket that is not there is an error.
+    fn found<T>(&self, answer: Answer<T>, doing: &str) -> Result<Option<T>> {
+        match answer.body {
+            Some(body) => Ok(Some(body)),
+            None if answer.status == 404 && !failure::is_of_bucket(&answer.complaint) => Ok(None),
+            None => Err(self.refused(doing, answer.status, &answer.complaint)),
+        }
+    }
+
+    fn refused(&self, doing: &str, status: u16, complaint: &[u8]) -> anyhow::Error {
+        let refused = Refused {
+            bucket: &self.name,
+            doing,
+            login: &self.login(),
+        };
+        refused.error(status, complaint)
+    }
+
+    fn api(&self, rest: &str) -> String {
+        format!("{}/storage/v1/b/{}/{rest}", self.endpoint, self.name)
+    }
+
+    fn object(&self, name: &ObjectName) -> String {
+        self.api(&format!("o/{}", escape(name.as_str())))
+    }
+
+    fn get(&self, url: &str) -> Request<'static> {
+        Request {
+            method: "GET",
+            url: url.into(),
+            headers: Vec::new(),
+            body: Body::None,
+        }
+    }
+
+    /// With the login; a token that is not accepted any more is renewed once.
+    fn send<T>(
+        &self,
+        request: &Request,
+        receive: &dyn Fn(&mut dyn Read) -> io::Result<T>,
+    ) -> Result<Answer<T>> {
+        let Some(credentials) = &self.credentials else {
+            return self.client.send(request, receive);
+        };
+        let answer = self
+            .client
+            .send(&authorized(request, credentials)?, receive)?;
+        if answer.status == 401 && credentials.forget() {
+            return self
+                .client
+                .send(&authorized(request, credentials)?, receive);
+        }
+        Ok(answer)
+    }
+}
+
+fn authorized<'a>(request: &Request<'a>, credentials: &Credentials) -> Result<Request<'a>> {
+    let mut headers = request.headers.clone();
+    headers.push(("authorization", credentials.bearer()?));
+    Ok(Request {
+        method: request.method,
+        url: request.url.clone(),
+        body: request.body,
+        headers,
+    })
+}
+
+fn read_all(body: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    body.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Resource {
+    fn parse(text: &[u8]) -> Result<Resource> {
+        serde_json::from_slice(text).context("Google's answer does not describe an object")
+    }
+
+    fn serial(&self) -> u64 {
+        let serial = self.metadata.get(SERIAL);
+        serial.and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// What is compared of bytes that are far away.
+struct Fingerprint {
+    size: u64,
+    /// As the API writes it.
+    md5: String,
+    sha256: Digest,
+}
+
+impl Fingerprint {
+    fn of_file(path: &Utf8Path) -> Result<Fingerprint> {
+        let file = File::open(path).with_context(|| format!("reading {path}"))?;
+        Fingerprint::of_reader(file).with_context(|| format!("reading {path}"))
+    }
+
+    fn of_reader(reader: impl Read) -> Result<Fingerprint> {
+        struct Both<R>(R, Md5);
+        impl<R: Read> Read for Both<R> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let size = self.0.read(buffer)?;
+                self.1.update(&buffer[..size]);
+                Ok(size)
+            }
+        }
+        let mut both = Both(reader, Md5::new());
+        let (sha256, size) = Digest::of_reader(&mut both)?;
+        Ok(Fingerprint {
+            size,
+            md5: BASE64.encode(both.1.finalize()),
+            sha256,
+        })
+    }
+
+    fn is_of(&self, there: &Resource) -> bool {
+        there.md5_hash.as_ref() == Some(&self.md5)
+            && there.size.as_ref() == Some(&self.size.to_string())
+    }
+}
+
+/// One object on its way.
+struct Upload<'a> {
+    name: &'a ObjectName,
+    expected: &'a Generation,
+    metadata: BTreeMap<&'static str, String>,
+    here: &'a Fingerprint,
+    content: Content<'a>,
+}
+
+enum Content<'a> {
+    File(&'a Utf8Path, &'a (dyn Fn(u64) + Sync)),
+    Bytes(&'a [u8]),
+}
+
+impl Upload<'_> {
+    /// The boundary of the multipart body, and what stands before and after the bytes.
+    fn envelope(&self) -> (String, Vec<u8>, Vec<u8>) {
+        let headers = headers_of(self.name);
+        // No file holds its own hash.
+        let boundary = format!("xtask-{}", self.here.sha256);
+        let resource = json!({
+            "name": self.name.as_str(), "contentType": headers.content_type, "cacheControl": headers.cache_control,
+            "md5Hash": self.here.md5, "metadata": self.metadata,
+        });
+        let before = format!(
+            "--{boundary}\r\ncontent-type: application/json; charset=utf-8\r\n\r\n{resource}\r\n--{boundary}\r\ncontent-type: {}\r\n\r\n",
+            headers.content_type
+        );
+        let after = format!("\r\n--{boundary}--\r\n");
+        (boundary, before.into_bytes(), after.into_bytes())
+    }
+}
+
+/// `gs://name` without a folder: readers' paths are made of a version and a file, nothing else.
+fn bucket_name(location: &str) -> Result<String> {
+    let name = location.strip_prefix("gs://").unwrap_or_default();
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
+    if !(3..=222).contains(&name.len()) || !name.bytes().all(allowed) {
+        let shown = location.escape_debug();
+        return Err(refuse(format!(
+            "store `{shown}` is no bucket; write gs://name, without a folder"
+        )));
+    }
+    Ok(name.to_string())
+}
+
+/// Google's own tools want a scheme there; people leave it out.
+fn with_scheme(host: &str) -> String {
+    let host = host.trim_end_matches('/');
+    match host.contains("://") {
+        true => host.to_string(),
+        false => format!("http://{host}"),
+    }
+}
+
+/// Percent-encoded, `/` included.
+fn escape(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests;

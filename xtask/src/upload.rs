@@ -1,0 +1,156 @@
+//! Several objects on their way at once, and the line that says how far they are.
+
+use crate::ui::{JobLine, Ui};
+use crate::words::show_duration;
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Does `work` for each item, `limit` at a time; after a failure nothing new is begun. The first failure is returned.
+pub fn in_parallel<T: Sync>(
+    limit: usize,
+    items: &[T],
+    work: impl Fn(&T) -> Result<()> + Sync,
+) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let failed = AtomicBool::new(false);
+    let worker = || -> Result<()> {
+        while !failed.load(Ordering::Relaxed) {
+            let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                break;
+            };
+            work(item).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..limit.min(items.len()))
+            .map(|_| scope.spawn(worker))
+            .collect();
+        let results: Vec<Result<()>> = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("an upload does not panic"))
+            .collect();
+        results.into_iter().collect()
+    })
+}
+
+/// Bytes and rate.
+pub struct Progress<'a> {
+    ui: &'a Ui,
+    line: Option<JobLine<'a>>,
+    files: usize,
+    total: u64,
+    started: Instant,
+    so_far: Mutex<(u64, Instant)>,
+}
+
+const SHOWN_EVERY: Duration = Duration::from_millis(500);
+
+impl<'a> Progress<'a> {
+    /// Quiet where there is nothing to send.
+    pub fn of<'p>(paths: impl Iterator<Item = &'p Utf8Path>, ui: &'a Ui) -> Result<Progress<'a>> {
+        let sizes = paths.map(|path| {
+            let metadata = path.metadata().with_context(|| format!("reading {path}"))?;
+            anyhow::Ok(metadata.len())
+        });
+        let sizes = sizes.collect::<Result<Vec<u64>>>()?;
+        let now = Instant::now();
+        Ok(Progress {
+            ui,
+            line: (!sizes.is_empty()).then(|| ui.job("upload", None)),
+            files: sizes.len(),
+            total: sizes.iter().sum(),
+            started: now,
+            so_far: Mutex::new((0, now)),
+        })
+    }
+
+    pub fn sent(&self, bytes: u64) {
+        let mut so_far = self.so_far.lock().expect("nothing panics here");
+        so_far.0 += bytes;
+        if so_far.1.elapsed() < SHOWN_EVERY {
+            return;
+        }
+        so_far.1 = Instant::now();
+        if let Some(line) = &self.line {
+            // What is sent twice is counted twice.
+            let done = so_far.0.min(self.total);
+            line.output(&format!(
+                "{} of {}, {}",
+                megabytes(done),
+                megabytes(self.total),
+                self.rate(so_far.0)
+            ));
+        }
+    }
+
+    pub fn done(self) {
+        let elapsed = self.started.elapsed();
+        let text = format!(
+            "{} files, {} in {}, {}",
+            self.files,
+            megabytes(self.total),
+            show_duration(elapsed),
+            self.rate(self.total)
+        );
+        if let Some(line) = self.line {
+            line.clear();
+            self.ui.say(&format!("[upload] {text}"));
+        }
+    }
+
+    fn rate(&self, bytes: u64) -> String {
+        let seconds = self.started.elapsed().as_secs_f64().max(0.001);
+        format!("{}/s", megabytes((bytes as f64 / seconds) as u64))
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    match bytes {
+        0..=99_999 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_done_once_and_never_more_than_the_limit_at_a_time() {
+        let (at_work, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let done: Vec<AtomicUsize> = (0..40).map(|_| AtomicUsize::new(0)).collect();
+        in_parallel(3, &done, |item| {
+            most.fetch_max(at_work.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            thread::yield_now();
+            item.fetch_add(1, Ordering::SeqCst);
+            at_work.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        })
+        .unwrap();
+        assert!(done.iter().all(|item| item.load(Ordering::SeqCst) == 1));
+        assert!((1..=3).contains(&most.into_inner()));
+    }
+
+    #[test]
+    fn after_a_failure_nothing_new_is_begun() {
+        let begun = AtomicUsize::new(0);
+        let result = in_parallel(1, &[1, 2, 3, 4], |item| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            anyhow::ensure!(*item != 2, "two");
+            Ok(())
+        });
+        assert_eq!(result.unwrap_err().to_string(), "two");
+        assert_eq!(begun.into_inner(), 2);
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        assert_eq!(megabytes(65), "0.1 kB");
+        assert_eq!(megabytes(5_000_000), "5.0 MB");
+    }
+}
