@@ -1,8 +1,8 @@
 //! A step of a release: where it goes, whether that place may take it, and whether what is there may be replaced.
 
-use crate::manifest::SourceRecord;
 use crate::gcs::Access;
 use crate::inventory::Publish;
+use crate::manifest::SourceRecord;
 use crate::publish::Manner;
 use crate::store::Store;
 use crate::ui::Ui;

@@ -108,9 +108,8 @@ impl Pointers<'_> {
         loop {
             self.interrupt.check()?;
             let there = self.store.stat(name, text.as_bytes())?;
-            let is_done = |there: &Stat| {
-                there.serial > serial || (there.serial == serial && there.same)
-            };
+            let is_done =
+                |there: &Stat| there.serial > serial || (there.serial == serial && there.same);
             if there.as_ref().is_some_and(is_done) {
                 return Ok(());
             }

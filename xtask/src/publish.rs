@@ -256,13 +256,13 @@ impl Publishing<'_> {
         let here =
             Digest::of(&fs::read(&piece.path).with_context(|| format!("reading {}", piece.path))?);
         let (place, name) = (self.store.location(), &piece.name);
-        if self.is_listed(piece, index) {
-            bail!("{place}/{name} is published and holds other bytes: {there} there, {here} here; published bytes never change: publish a new version, or take the published ones into dist/ with --adopt");
+        let version = &self.source.version;
+        match (self.is_listed(piece, index), self.reclaim) {
+            (false, true) => Ok(false),
+            (true, true) => bail!("{place}/{name} belongs to {version}, which is published; --reclaim takes only names that the index does not list"),
+            (true, false) => bail!("{place}/{name} is published and holds other bytes: {there} there, {here} here; published bytes never change: publish a new version"),
+            (false, false) => bail!("{place}/{name} holds other bytes: {there} there, {here} here; if a publish that died left them (the index does not list them), --reclaim takes the name over; otherwise publish a new version"),
         }
-        if !self.reclaim {
-            bail!("{place}/{name} holds other bytes: {there} there, {here} here; the index does not list them: if a publish that died left them, --reclaim takes the name over, otherwise publish a new version");
-        }
-        Ok(false)
     }
 
     fn is_signed(&self, piece: &Piece, file: &str, sha256: &Digest) -> Result<bool> {
