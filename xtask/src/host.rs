@@ -157,7 +157,7 @@ pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
     };
     let mut conversation = Conversation::new(order, watch, &nonce, permit);
     let archive = match order.host.scp() {
-        Some(_) => Feed::Line,
+        Some(_) => Feed::Copied,
         None => Feed::File(order.archive.clone()),
     };
     let script = order.job.script(&nonce);

@@ -239,13 +239,12 @@ impl std::fmt::Display for Ended {
 
 /// What a node gets when it is ready.
 pub enum Feed {
-    /// The contents of a file.
     File(Utf8PathBuf),
-    /// A line that says that the file has been copied there.
-    Line,
+    /// Nothing: it has been copied there.
+    Copied,
 }
 
-/// A shell on a node, fed with a script, then an archive, then heartbeats. It ends when this value is dropped.
+/// A shell on a node, fed with a script, then heartbeats, and an archive between them. It ends when this value is dropped.
 pub struct Session {
     child: Child,
     feed: Option<SyncSender<()>>,
@@ -255,7 +254,7 @@ pub struct Session {
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 impl Session {
-    /// `archive` is sent when `send_archive` says that the node is ready for it.
+    /// `archive` is sent when `send_archive` says that the node is ready for it, heartbeats before and after.
     pub fn start(
         command: &[String],
         script: String,
@@ -329,20 +328,23 @@ fn feed_node(mut stdin: ChildStdin, script: &str, archive: &Feed, orders: &mpsc:
     {
         return;
     }
-    let Ok(()) = orders.recv() else { return };
-    let mut sent = match archive {
-        Feed::File(path) => {
-            File::open(path).and_then(|mut file| io::copy(&mut file, &mut stdin).map(drop))
+    loop {
+        let sent = match orders.recv_timeout(HEARTBEAT) {
+            Err(RecvTimeoutError::Timeout) => stdin.write_all(b"\n"),
+            Ok(()) => send_archive(&mut stdin, archive),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        if sent.is_err() {
+            return;
         }
-        Feed::Line => stdin.write_all(b"\n"),
-    };
-    while sent.is_ok() {
-        match orders.recv_timeout(HEARTBEAT) {
-            Err(RecvTimeoutError::Timeout) => {
-                sent = stdin.write_all(b"\n").and_then(|()| stdin.flush())
-            }
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
-        }
+    }
+}
+
+fn send_archive(stdin: &mut ChildStdin, archive: &Feed) -> io::Result<()> {
+    stdin.write_all(b"go\n")?;
+    match archive {
+        Feed::File(path) => io::copy(&mut File::open(path)?, stdin).map(drop),
+        Feed::Copied => Ok(()),
     }
 }
 

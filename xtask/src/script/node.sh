@@ -83,10 +83,12 @@ make_session() {
 receive() {
 	say 'stage send'
 	say "ready $archive_size $archive"
+	# Until the client says go: then the archive follows, or has been copied here by scp.
+	wait "$reader"
+	reader=''
 	# head may read ahead, but nothing follows the archive except heartbeats. dd of single bytes is for a head without -c.
 	if [ "$transfer" = scp ]; then
-		# A line says that the client has copied it here.
-		IFS= read -r _ <&4
+		:
 	elif printf x | head -c 1 >/dev/null 2>&1; then
 		head -c "$archive_size" <&4 >"$archive"
 	else
@@ -110,10 +112,13 @@ end_everything() {
 	kill -KILL 0
 }
 
-# A build must not outlive its client: at the end of our stdin, or when the heartbeats stop, everything ends.
+# Nothing here must outlive the client: at the end of our stdin, or when the heartbeats stop, everything ends.
 start_reader() {
 	{
-		while IFS= read -r _ <&4; do : >"$beat"; done
+		while IFS= read -r line <&4; do
+			: >"$beat"
+			[ "$line" != go ] || exit 0
+		done
 		end_everything
 	} >/dev/null 2>&1 3>&- 5<"$alive" 6>&- &
 	reader=$!
@@ -308,10 +313,11 @@ main() {
 	set -u
 	exec 4<&0 </dev/null 3>&1 1>&2
 	set_path
-	probe
 	make_work
 	make_session
 	start_timer
+	start_reader
+	probe
 	receive
 	start_reader
 	(work) 6>"$alive"
