@@ -4,6 +4,7 @@
 
 mod builds;
 mod connections;
+mod deaths;
 mod fleet;
 mod project;
 mod run;
