@@ -220,6 +220,8 @@ impl Build<'_> {
         let nodes = &pending.nodes;
         let name = &pending.planned.directory;
         let job = self.job_of(nodes.clone(), name, self.manner.fresh);
+        let logs: Vec<Utf8PathBuf> = nodes.iter().map(|node| self.dist.log(&node.name)).collect();
+        host::begin_log(&logs)?;
         let order = Order {
             host,
             job: &job,
@@ -227,7 +229,7 @@ impl Build<'_> {
             limits: &nodes[0].limits,
             rust_version: self.source.rust_version.as_deref(),
             machine: nodes[0].box_name(),
-            logs: nodes.iter().map(|node| self.dist.log(&node.name)).collect(),
+            log: logs[0].clone(),
             raw_log: self.dist.partial(&format!("{name}.log")),
             stream: self.stream(pending.planned),
         };

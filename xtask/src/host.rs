@@ -12,6 +12,7 @@ use crate::ui::JobLine;
 use crate::words::{show_duration, Digest, Failure, FailureClass, Stage, Target};
 use anyhow::{bail, Context, Result};
 use camino::Utf8PathBuf;
+pub use log::begin as begin_log;
 use log::Log;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -66,8 +67,7 @@ pub struct Order<'a> {
     pub rust_version: Option<&'a str>,
     /// The box behind whose sshd this node is, for the gate.
     pub machine: String,
-    /// The same log under the name of each of the job's nodes.
-    pub logs: Vec<Utf8PathBuf>,
+    pub log: Utf8PathBuf,
     /// Where the session's raw output goes while it runs.
     pub raw_log: Utf8PathBuf,
     pub stream: Utf8PathBuf,
@@ -147,7 +147,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
     let nonce = new_nonce()?;
-    let mut log = Log::create(&order.raw_log, &order.logs)?;
+    let mut log = Log::open(&order.raw_log, &order.log)?;
     let stdout = File::create(&order.stream)
         .with_context(|| format!("{} cannot be written", order.stream))?;
     line.stage(Stage::Connect);

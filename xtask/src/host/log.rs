@@ -18,16 +18,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// One log under several names: a job of several nodes writes it once.
-    pub fn create(raw_path: &Utf8Path, logs: &[Utf8PathBuf]) -> Result<Log> {
-        let first = &logs[0];
-        for path in logs {
-            remove_if_there(path)?;
-        }
-        let log = File::create(first).with_context(|| format!("{first} cannot be written"))?;
-        for path in &logs[1..] {
-            fs::hard_link(first, path).with_context(|| format!("{path} cannot be written"))?;
-        }
+    /// Adds to the log, which earlier attempts of the same job may have begun.
+    pub fn open(raw_path: &Utf8Path, log: &Utf8Path) -> Result<Log> {
+        let log = File::options()
+            .append(true)
+            .open(log)
+            .with_context(|| format!("{log} cannot be written"))?;
         File::create(raw_path).with_context(|| format!("{raw_path} cannot be written"))?;
         let raw = File::open(raw_path).with_context(|| format!("reading {raw_path}"))?;
         Ok(Log {
@@ -99,6 +95,19 @@ impl Log {
     }
 }
 
+/// An empty log under several names: a job of several nodes writes it once.
+pub fn begin(logs: &[Utf8PathBuf]) -> Result<()> {
+    let first = &logs[0];
+    for path in logs {
+        remove_if_there(path)?;
+    }
+    File::create(first).with_context(|| format!("{first} cannot be written"))?;
+    for path in &logs[1..] {
+        fs::hard_link(first, path).with_context(|| format!("{path} cannot be written"))?;
+    }
+    Ok(())
+}
+
 /// A longer line is broken: a build may write anything.
 const MAX_LINE: usize = 64 * 1024;
 
@@ -111,7 +120,8 @@ mod tests {
         let directory = xshell::Shell::new().unwrap().create_temp_dir().unwrap();
         let root = Utf8Path::from_path(directory.path()).unwrap();
         let names = [root.join("a.log"), root.join("b.log")];
-        let mut log = Log::create(&root.join("raw"), &names).unwrap();
+        begin(&names).unwrap();
+        let mut log = Log::open(&root.join("raw"), &names[0]).unwrap();
         let mut writer = log.writer().unwrap();
         writer.write_all(b"one\ntw\xffo\nhal").unwrap();
         assert_eq!(log.new_lines().unwrap(), ["one", "tw\u{fffd}o"]);

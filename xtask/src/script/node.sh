@@ -74,7 +74,10 @@ make_session() {
 	done
 	session=$work/session.$$
 	archive=$session/source beat=$session/beat alive=$session/alive reader='' timer=''
-	trap 'stop_watchdog; rm -rf "$session"' EXIT
+	# bash runs this at a TERM too: it must not wait for a watcher that is ending us.
+	trap 'signal_watchers; rm -rf "$session"' EXIT
+	# A word to a client that is gone would end us without the above.
+	trap 'exit 1' HUP PIPE
 	{ mkdir "$session" && mkfifo "$alive"; } || die "probe $work cannot be written"
 	# For reading and writing, so that nobody waits for the other end.
 	exec 6<>"$alive"
@@ -115,19 +118,21 @@ end_everything() {
 # Nothing here must outlive the client: at the end of our stdin, or when the heartbeats stop, everything ends.
 start_reader() {
 	{
+		# Not beside the others below: a ksh would keep a copy of what it closes there.
+		exec 3>&- 6>&-
 		while IFS= read -r line <&4; do
 			: >"$beat"
 			[ "$line" != go ] || exit 0
 		done
 		end_everything
-	} >/dev/null 2>&1 3>&- 5<"$alive" 6>&- &
+	} >/dev/null 2>&1 5<"$alive" &
 	reader=$!
 }
 
 # While the archive arrives there are no heartbeats, but it grows.
 start_timer() {
 	{
-		exec 4<&-
+		exec 3>&- 4<&- 6>&-
 		trap 'kill "$nap"; exit' TERM
 		while :; do
 			rm -f "$beat"
@@ -138,15 +143,17 @@ start_timer() {
 			[ -e "$beat" ] || [ "$(wc -c <"$archive")" != "$before" ] || break
 		done
 		end_everything
-	} >/dev/null 2>&1 3>&- 5<"$alive" 6>&- &
+	} >/dev/null 2>&1 5<"$alive" &
 	timer=$!
 }
 
+signal_watchers() {
+	for watcher in $reader $timer; do kill -TERM "$watcher"; done
+} 2>/dev/null
+
 stop_watchdog() {
-	for watcher in $reader $timer; do
-		kill -TERM "$watcher"
-		wait "$watcher"
-	done
+	signal_watchers
+	wait "$reader" "$timer"
 	reader='' timer=''
 } 2>/dev/null
 
