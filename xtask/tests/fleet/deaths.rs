@@ -4,7 +4,7 @@ use crate::connections::OTHERS;
 use crate::fleet::{running_with, Fleet};
 use crate::project::here;
 use crate::run::{wait_until, Running};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Each of its nodes stays in another stage; the last build does not obey TERM.
 pub struct Stuck {
@@ -55,22 +55,8 @@ impl Stuck {
         running
     }
 
-    /// How long the last process of each node lives from now on.
     pub fn lifetimes(&self) -> Vec<(&'static str, Duration)> {
-        let started = Instant::now();
-        let mut left: Vec<&str> = OTHERS[..6].to_vec();
-        let mut lifetimes = Vec::new();
-        wait_until("every node is empty", || {
-            left.retain(|node| {
-                let ended = self.fleet.running_on(node).is_empty();
-                if ended {
-                    lifetimes.push((*node, started.elapsed()));
-                }
-                !ended
-            });
-            left.is_empty()
-        });
-        lifetimes
+        self.fleet.lifetimes(&OTHERS[..6])
     }
 
     /// The same command, with nodes that are not stuck any more.

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 pub struct Fleet {
     pub project: Project,
@@ -208,8 +209,14 @@ impl Fleet {
 
     pub fn start(&self, arguments: &str) -> Running {
         self.write_nodes();
+        self.start_in(&self.project.root, arguments)
+    }
+
+    /// In another checkout of the project.
+    pub fn start_in(&self, root: &Path, arguments: &str) -> Running {
         let mut command = self.project.command(env!("CARGO_BIN_EXE_xtask"));
         command
+            .current_dir(root)
             .args(arguments.split(' '))
             .env("XTASK_SSH", self.room.join("bin/ssh"))
             .env("XTASK_SCP", self.room.join("bin/scp"))
@@ -261,6 +268,26 @@ impl Fleet {
             self.node(platform).directory.display()
         );
         running_with(&mark)
+    }
+}
+
+impl Fleet {
+    /// How long the last process of each node lives from now on, the shortest first.
+    pub fn lifetimes<'a>(&self, nodes: &[&'a str]) -> Vec<(&'a str, Duration)> {
+        let started = Instant::now();
+        let mut left = nodes.to_vec();
+        let mut lifetimes = Vec::new();
+        run::wait_until("every node is empty", || {
+            left.retain(|node| {
+                let ended = self.running_on(node).is_empty();
+                if ended {
+                    lifetimes.push((*node, started.elapsed()));
+                }
+                !ended
+            });
+            left.is_empty()
+        });
+        lifetimes
     }
 }
 

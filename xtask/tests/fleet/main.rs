@@ -4,8 +4,11 @@
 
 mod builds;
 mod connections;
+mod cuts;
 mod deaths;
 mod fleet;
+mod locks;
 mod project;
 mod run;
+mod shells;
 mod sshd;

@@ -1,0 +1,158 @@
+//! The link breaks: cut, frozen, or by the end of our own ssh. The node ends what it did, the client says what happened, and a retry goes on.
+
+use crate::connections::OTHERS;
+use crate::deaths::{Stuck, STAGES};
+use crate::fleet::{running_with, Fleet};
+use crate::project::here;
+use crate::run::{signal, wait_until};
+
+#[test]
+fn a_link_that_is_cut_is_lost_in_whatever_stage_it_was() {
+    let mut stuck = Stuck::new();
+    let running = stuck.start();
+    for node in &OTHERS[..6] {
+        stuck.fleet.node(node).sshd.cut();
+    }
+    let ran = running.wait().exits(1);
+    for (node, stage) in OTHERS.iter().zip(STAGES) {
+        let line = format!("[{node}] failed in {stage}: ");
+        assert!(ran.stderr.contains(&line), "{line}: {}", ran.stderr);
+    }
+    assert_eq!(
+        ran.stderr
+            .matches("the link broke; the same command tries again")
+            .count(),
+        6
+    );
+    eprintln!("after the cut: {:?}", stuck.lifetimes());
+    stuck.fleet.holds(&[here()]);
+    stuck.repair();
+}
+
+#[test]
+fn an_ssh_that_is_killed_is_a_lost_link() {
+    let mut stuck = Stuck::new();
+    let running = stuck.start();
+    for node in &OTHERS[..6] {
+        end_ssh(&stuck.fleet, node);
+    }
+    let ran = running.wait().exits(1);
+    assert_eq!(
+        ran.stderr
+            .matches("the link broke; the same command tries again")
+            .count(),
+        6,
+        "{}",
+        ran.stderr
+    );
+    eprintln!("after the end of ssh: {:?}", stuck.lifetimes());
+    stuck.fleet.holds(&[here()]);
+    stuck.repair();
+}
+
+/// Kills our own ssh to a node.
+fn end_ssh(fleet: &Fleet, node: &str) {
+    let mark = format!("XTASK_SSH={}/bin/ssh", fleet.room.display());
+    let lines = running_with(&mark);
+    let end = format!(" -- {node} exec sh -s ");
+    let ours: Vec<&String> = lines.iter().filter(|line| line.ends_with(&end)).collect();
+    assert_eq!(ours.len(), 1, "{lines:?}");
+    signal(ours[0].split(' ').next().unwrap().parse().unwrap(), "KILL");
+}
+
+#[test]
+fn a_frozen_link_ends_both_sides_by_themselves() {
+    let mut stuck = Stuck::new();
+    for node in &OTHERS[..6] {
+        let keys = &mut stuck.fleet.node_mut(node).keys;
+        *keys =
+            format!("ssh_options = [\"ServerAliveInterval=1\", \"ServerAliveCountMax=3\"]\n{keys}");
+    }
+    let running = stuck.start();
+    for node in &OTHERS[..6] {
+        stuck.fleet.node(node).sshd.freeze();
+    }
+    let lifetimes = stuck.lifetimes();
+    eprintln!("after the freeze: {lifetimes:?}");
+    // Two windows of heartbeats are the bar.
+    for (node, lifetime) in lifetimes {
+        assert!(lifetime.as_secs() < 45, "{node} lived {lifetime:?}");
+    }
+    let ran = running.wait().exits(1);
+    assert_eq!(
+        ran.stderr
+            .matches("the link broke; the same command tries again")
+            .count(),
+        6,
+        "{}",
+        ran.stderr
+    );
+    stuck.fleet.holds(&[here()]);
+    for node in &OTHERS[..6] {
+        stuck.fleet.node(node).sshd.thaw();
+    }
+    stuck.repair();
+}
+
+#[test]
+fn a_build_that_was_cut_off_is_tried_again_and_goes_on() {
+    let node = "netbsd-x86_64";
+    let mut fleet = Fleet::of(&[node, "freebsd-x86_64"]);
+    fleet.set(node, "retries = 1\nenv.PLAY = '''echo attempt; if [ ! -e \"$XTASK_CACHE/once\" ]; then : >\"$XTASK_CACHE/once\"; sleep 600; fi'''");
+    let running = fleet.start("--json dist");
+    let once = fleet.node(node).directory.join("cache/once");
+    wait_until("the build is at work", || once.exists());
+    fleet.node(node).sshd.cut();
+    let ran = running.wait().exits(0).says(&[
+        "[netbsd-x86_64] ",
+        "the link broke; the same command tries again (lost); tries again in ",
+    ]);
+    assert_eq!(ran.became(node), "built");
+    assert_eq!(fleet.node(node).sshd.logins(), 2);
+    assert_eq!(fleet.node("freebsd-x86_64").sshd.logins(), 1);
+    fleet.holds(&[node, "freebsd-x86_64"]);
+    // Both attempts are in the log.
+    assert_eq!(
+        fleet.log(node).matches("Z attempt\n").count(),
+        2,
+        "{}",
+        fleet.log(node)
+    );
+}
+
+#[test]
+fn a_binary_cut_short_on_its_way_is_fetched_again() {
+    let node = "netbsd-x86_64";
+    for (retries, code, became) in [(0, 1, "collect transfer"), (1, 0, "built")] {
+        let mut fleet = Fleet::of(&[node]);
+        fleet.set(node, &format!("retries = {retries}"));
+        // The first session's output loses its end.
+        let once = fleet.room.join("once");
+        let body = "if mkdir @ONCE@ 2>/dev/null; then ssh -F @CONFIG@ \"$@\" | head -c 2000; else exec ssh -F @CONFIG@ \"$@\"; fi";
+        fleet.write_program("ssh", &body.replace("@ONCE@", once.to_str().unwrap()));
+        let ran = fleet.dist().exits(code);
+        assert_eq!(ran.became(node), became);
+        if code == 1 {
+            fleet.holds(&[]);
+            fleet.dist().exits(0);
+        }
+        fleet.holds(&[node]);
+    }
+}
+
+#[test]
+fn a_node_that_drops_connections_is_tried_again_after_a_while() {
+    let node = "netbsd-x86_64";
+    let mut fleet = Fleet::of(&[node]);
+    fleet.set(node, "retries = 3");
+    fleet.node_mut(node).setup.config += "\nMaxStartups 1:100:1";
+    fleet.node_mut(node).restart();
+    let place = std::net::TcpStream::connect(("127.0.0.1", fleet.node(node).sshd.port)).unwrap();
+    let running = fleet.start("dist");
+    wait_until("it was dropped once", || {
+        running.stderr().contains("(dropped); tries again in")
+    });
+    drop(place);
+    running.wait().exits(0);
+    fleet.holds(&[node]);
+}
