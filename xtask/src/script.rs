@@ -154,7 +154,12 @@ impl Job<'_> {
     fn build_line(&self) -> String {
         if let Some(command) = &self.first().build_command {
             let command = fill(command, self.version, &self.first().target);
-            return format!("CARGO_TARGET_DIR=$work/target sh -c {}", quote(&command));
+            let run = format!("sh -c {}", quote(&command));
+            // Who says where the binary will be does not expect it elsewhere.
+            return match self.first().binary_path {
+                Some(_) => run,
+                None => format!("CARGO_TARGET_DIR=$work/target {run}"),
+            };
         }
         let mut line = format!(
             "cargo build --release --locked --bin {} --target-dir \"$work/target\" \"$@\"",
