@@ -8,7 +8,7 @@ use crate::run::Ran;
 #[test]
 fn a_node_that_will_not_do_is_named_before_its_build_and_the_others_are_built() {
     let nodes: Vec<&str> = OTHERS.into_iter().chain([here()]).collect();
-    let mut fleet = Fleet::of(&nodes);
+    let fleet = Fleet::of(&nodes);
     let [none, old, foreign, full, hourly, ..] = OTHERS;
     fleet
         .node(none)

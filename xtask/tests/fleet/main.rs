@@ -2,13 +2,20 @@
 //!
 //! Needs Linux and openssh-server, as `cargo xtask ci` installs it. Tests that mount something say so, and need root.
 
+mod article;
 mod builds;
 mod connections;
 mod cuts;
 mod deaths;
+mod disk;
 mod fleet;
+mod hooks;
+mod injection;
 mod locks;
 mod project;
+mod real_cargo;
 mod run;
+mod schedule;
+mod scp;
 mod shells;
 mod sshd;

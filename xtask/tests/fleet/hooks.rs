@@ -1,0 +1,219 @@
+//! `start` and `stop`: around their jobs, once per machine, and `stop` always, whatever happens in between.
+
+use crate::fleet::Fleet;
+use crate::run::{wait_until, Running};
+use std::fs;
+use std::time::Instant;
+
+const A: &str = "freebsd-aarch64";
+const B: &str = "freebsd-x86_64";
+const C: &str = "netbsd-x86_64";
+
+/// Two nodes on a machine with hooks, one with hooks of its own. Everything that happens is a line of one file.
+struct Hooked(Fleet);
+
+impl Hooked {
+    fn new() -> Hooked {
+        let mut fleet = Fleet::of(&[A, B, C]);
+        let write = |line: &str| format!("echo {line} >>{}/events", fleet.room.display());
+        let hooks = |name: &str| {
+            format!(
+                "start = {}\nstop = {}\n",
+                words(&write(&format!("start {name}"))),
+                words(&write(&format!("stop {name}")))
+            )
+        };
+        let machine = format!("\n[[machine]]\nname = \"rig\"\n{}", hooks("rig"));
+        let own = hooks(C);
+        let build =
+            [A, B, C].map(|node| format!("env.PLAY = '{}'\n", write(&format!("build {node}"))));
+        fleet.head += &machine;
+        fleet.set(A, &format!("machine = \"rig\"\n{}", build[0]));
+        fleet.set(B, &format!("machine = \"rig\"\n{}", build[1]));
+        fleet.set(C, &format!("{own}{}", build[2]));
+        Hooked(fleet)
+    }
+
+    /// Puts another command in the place of a `start`.
+    fn start_with(&mut self, name: &str, script: &str) {
+        let old = words(&format!(
+            "echo start {name} >>{}/events",
+            self.0.room.display()
+        ));
+        let new = words(&format!(
+            "echo start {name} >>{}/events; {script}",
+            self.0.room.display()
+        ));
+        let text = if name == "rig" {
+            &mut self.0.head
+        } else {
+            &mut self.0.node_mut(name).keys
+        };
+        assert!(text.contains(&old));
+        *text = text.replace(&old, &new);
+    }
+
+    fn events(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.0.room.join("events")).unwrap_or_default();
+        text.lines().map(String::from).collect()
+    }
+
+    fn has(&self, event: &str) -> bool {
+        self.events().iter().any(|one| one == event)
+    }
+
+    /// Those of the events that have to do with one of these.
+    fn events_of(&self, names: &[&str]) -> Vec<String> {
+        let of = |event: &String| {
+            names
+                .iter()
+                .any(|name| event.ends_with(&format!(" {name}")))
+        };
+        self.events().into_iter().filter(of).collect()
+    }
+}
+
+fn words(script: &str) -> String {
+    format!("[\"sh\", \"-c\", \"{script}\"]")
+}
+
+#[test]
+fn hooks_run_around_their_jobs_and_a_machines_once_for_all_its_nodes() {
+    let hooked = Hooked::new();
+    hooked
+        .0
+        .dist()
+        .exits(0)
+        .says(&["] starting machine rig\n", "] stopping machine rig\n"]);
+    assert_eq!(
+        hooked.events_of(&[C]),
+        [
+            format!("start {C}"),
+            format!("build {C}"),
+            format!("stop {C}")
+        ]
+    );
+    let rig = hooked.events_of(&["rig", A, B]);
+    assert_eq!(
+        (rig.len(), &rig[0][..], &rig[3][..]),
+        (4, "start rig", "stop rig"),
+        "{rig:?}"
+    );
+    // What is reused needs nothing started.
+    hooked.0.dist().exits(0);
+    assert_eq!(hooked.events().len(), 7);
+}
+
+#[test]
+fn a_node_that_boots_late_is_waited_for() {
+    let mut hooked = Hooked::new();
+    hooked.0.node_mut(C).sshd.stop();
+    let running = hooked.0.start("--json dist");
+    wait_until("the first connection was refused", || {
+        running.stderr().contains("Connection refused")
+    });
+    hooked.0.node_mut(C).restart();
+    let ran = running.wait().exits(0);
+    assert_eq!(ran.became(C), "built");
+    hooked.0.holds(&[A, B, C]);
+}
+
+#[test]
+fn a_node_that_does_not_boot_in_time_is_unreachable_and_stopped() {
+    let mut hooked = Hooked::new();
+    hooked.0.node_mut(C).keys += "ready_timeout = \"1s\"\n";
+    hooked.0.node_mut(C).sshd.stop();
+    let ran = hooked.0.dist().exits(1);
+    assert_eq!(ran.became(C), "connect unreachable");
+    assert_eq!(
+        hooked.events_of(&[C]),
+        [format!("start {C}"), format!("stop {C}")]
+    );
+    hooked.0.holds(&[A, B]);
+}
+
+#[test]
+fn a_start_that_fails_is_stopped_and_the_others_are_built() {
+    let mut hooked = Hooked::new();
+    hooked.start_with(C, "echo no such guest >&2; exit 4");
+    let ran = hooked
+        .0
+        .dist()
+        .exits(1)
+        .says(&["`sh` ended with exit status: 4: no such guest"]);
+    assert_eq!(ran.became(C), "connect start");
+    assert_eq!(
+        hooked.events_of(&[C]),
+        [format!("start {C}"), format!("stop {C}")]
+    );
+    assert_eq!(hooked.0.node(C).sshd.connections(), 0);
+    hooked.0.holds(&[A, B]);
+}
+
+#[test]
+fn a_machine_whose_start_fails_is_tried_once_and_stopped() {
+    let mut hooked = Hooked::new();
+    hooked.start_with("rig", "exit 4");
+    let ran = hooked.0.dist().exits(1);
+    for node in [A, B] {
+        assert_eq!(ran.became(node), "connect start");
+        let message = ran.outcome(node)["failure"]["message"].to_string();
+        assert!(
+            message.contains("machine rig: `sh` ended with exit status: 4"),
+            "{message}"
+        );
+    }
+    assert_eq!(hooked.events_of(&["rig", A, B]), ["start rig", "stop rig"]);
+    hooked.0.holds(&[C]);
+}
+
+#[test]
+fn what_was_started_is_stopped_after_ctrl_c_in_a_build() {
+    let mut hooked = Hooked::new();
+    for node in [A, B, C] {
+        let keys = &mut hooked.0.node_mut(node).keys;
+        *keys = keys.replace("/events'", "/events; sleep 600'");
+    }
+    let running = hooked.0.start("dist");
+    wait_until("all build", || {
+        [A, B, C]
+            .iter()
+            .all(|node| hooked.has(&format!("build {node}")))
+    });
+    interrupt(running);
+    assert!(hooked.has("stop rig") && hooked.has(&format!("stop {C}")));
+    hooked.0.lifetimes(&[A, B, C]);
+}
+
+#[test]
+fn what_is_being_started_is_stopped_after_ctrl_c_and_nothing_else_begins() {
+    let mut hooked = Hooked::new();
+    hooked.start_with("rig", "exec sleep 600");
+    hooked.start_with(C, "exec sleep 600");
+    let running = hooked.0.start("dist");
+    wait_until("both start", || {
+        hooked.has("start rig") && hooked.has(&format!("start {C}"))
+    });
+    interrupt(running);
+    let mut events = hooked.events();
+    events.sort();
+    assert_eq!(
+        events,
+        [
+            format!("start {C}"),
+            "start rig".into(),
+            format!("stop {C}"),
+            "stop rig".into()
+        ]
+    );
+    for node in [A, B, C] {
+        assert_eq!(hooked.0.node(node).sshd.connections(), 0);
+    }
+}
+
+fn interrupt(running: Running) {
+    let started = Instant::now();
+    running.signal("INT");
+    running.wait().exits(130);
+    assert!(started.elapsed().as_secs() < 30);
+}
