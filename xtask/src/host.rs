@@ -513,3 +513,6 @@ fn late(what: &str, limit: Duration, key: &str) -> String {
         show_duration(limit)
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,6 +108,7 @@ end_everything() {
 	kill -TERM 0
 	{
 		sleep 2
+		rm -rf "$session"
 		kill -KILL 0
 	} &
 	cat <&5

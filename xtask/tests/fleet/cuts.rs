@@ -100,8 +100,10 @@ fn a_build_that_was_cut_off_is_tried_again_and_goes_on() {
     let mut fleet = Fleet::of(&[node, "freebsd-x86_64"]);
     fleet.set(node, "retries = 1\nenv.PLAY = '''echo attempt; if [ ! -e \"$XTASK_CACHE/once\" ]; then : >\"$XTASK_CACHE/once\"; sleep 600; fi'''");
     let running = fleet.start("--json dist");
-    let once = fleet.node(node).directory.join("cache/once");
-    wait_until("the build is at work", || once.exists());
+    wait_until("the build is at work", || {
+        let log = std::fs::read_to_string(fleet.path(&format!("logs/{node}.log")));
+        log.is_ok_and(|log| log.contains("Z attempt\n"))
+    });
     fleet.node(node).sshd.cut();
     let ran = running.wait().exits(0).says(&[
         "[netbsd-x86_64] ",

@@ -9,7 +9,7 @@ fn a_full_disk_is_the_nodes_own_failure_wherever_it_is_noticed() {
     let [none, archive, build, ..] = OTHERS;
     let mut fleet = Fleet::of(&[here()]);
     // Pages of 4096 bytes: the archive takes one, the program more.
-    for (node, pages, full) in [(none, 512, 0), (archive, 1, 1), (build, 4, 2)] {
+    for (node, pages, full) in [(none, 512, 0), (archive, 1, 1), (build, 40, 25)] {
         let mut setup = fleet.setup(node, "");
         let cache = fleet.room.join(node).join("cache");
         setup.mounts = format!(

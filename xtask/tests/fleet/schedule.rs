@@ -5,13 +5,13 @@ use crate::fleet::Fleet;
 use crate::project::{here, write};
 use std::fs;
 
-/// Every build is two lines of one file.
-fn traced(nodes: &[&str]) -> Fleet {
+/// Every build is two lines of one file. None ends before so many have begun.
+fn traced(nodes: &[&str], together: usize) -> Fleet {
     let mut fleet = Fleet::of(nodes);
     for node in nodes {
         let events = fleet.room.join("events");
         let script = format!(
-            "echo begin {node} >>{0}; sleep 0.3; echo end {node} >>{0}",
+            "echo begin {node} >>{0}; until [ $(grep -c begin {0}) -ge {together} ]; do sleep 0.05; done; sleep 0.2; echo end {node} >>{0}",
             events.display()
         );
         fleet.play(node, &script);
@@ -39,7 +39,7 @@ fn most_at_once(fleet: &Fleet, nodes: &[&str]) -> usize {
 
 #[test]
 fn a_machine_builds_no_more_at_once_than_it_has_slots_and_others_do_not_wait() {
-    let mut fleet = traced(&OTHERS[..6]);
+    let mut fleet = traced(&OTHERS[..6], 4);
     fleet.head += "\n[[machine]]\nname = \"rig\"\nslots = 2\n";
     for node in &OTHERS[..4] {
         fleet.node_mut(node).keys += "\nmachine = \"rig\"";
@@ -51,14 +51,14 @@ fn a_machine_builds_no_more_at_once_than_it_has_slots_and_others_do_not_wait() {
 
 #[test]
 fn no_more_jobs_run_at_once_than_the_user_allows() {
-    let fleet = traced(&OTHERS[..4]);
+    let fleet = traced(&OTHERS[..4], 1);
     fleet.run("dist --jobs 1").exits(0);
     assert_eq!(most_at_once(&fleet, &OTHERS[..4]), 1);
 }
 
 #[test]
 fn the_longest_of_the_last_releases_begins_first() {
-    let fleet = traced(&OTHERS[..4]);
+    let fleet = traced(&OTHERS[..4], 1);
     let [short, longest, middle, unknown, ..] = OTHERS;
     let line = |node: &str, seconds: u32| {
         format!("{{\"at\":\"2026-01-01T00:00:00Z\",\"version\":\"0.13.4\",\"node\":\"{node}\",\"platform\":\"{node}\",\"outcome\":\"built\",\"seconds\":{seconds}.0,\"stages\":{{}}}}\n")
@@ -79,7 +79,7 @@ fn the_longest_of_the_last_releases_begins_first() {
 #[test]
 fn a_build_of_three_times_the_usual_is_said_and_not_ended() {
     let node = OTHERS[0];
-    let fleet = traced(&[node]);
+    let fleet = traced(&[node], 1);
     let line = format!("{{\"at\":\"2026-01-01T00:00:00Z\",\"version\":\"0.13.4\",\"node\":\"{node}\",\"platform\":\"{node}\",\"outcome\":\"built\",\"seconds\":0.05,\"stages\":{{}}}}\n");
     write(&fleet.project.root.join("dist/history.jsonl"), &line);
     let ran = fleet.dist().exits(0);
