@@ -4,9 +4,9 @@ mod cross;
 mod packages;
 mod smoke;
 
+use crate::console::Console;
 use crate::flags;
 use crate::process::{foreground, Foreground, Timed};
-use crate::release::Console;
 use crate::words::{nearest, refuse, show_duration};
 use crate::workspace::Workspace;
 use anyhow::{bail, Result};

@@ -4,6 +4,7 @@
 
 mod build;
 mod ci;
+mod console;
 mod destination;
 mod dist;
 #[cfg(test)]
@@ -46,10 +47,10 @@ mod words;
 mod workspace;
 
 use anyhow::Result;
+use console::{Console, Ending};
 use flags::{Xtask, XtaskCmd};
 use gcs::Access;
 use process::{Interrupt, Interrupted};
-use release::{Console, Ending};
 use std::process::ExitCode;
 use ui::{Talk, Ui};
 use words::Refusal;

@@ -3,8 +3,8 @@
 mod check;
 mod list;
 
+use crate::console::{Console, Ending};
 use crate::flags::{Node, NodeCmd};
-use crate::release::{Console, Ending};
 use crate::workspace::Workspace;
 use anyhow::Result;
 

@@ -1,11 +1,11 @@
 //! `cargo xtask promote`, `yank` and `rollback`: they move pointers. No byte of a release is touched.
 
+use crate::console::{Console, Ending};
 use crate::destination::{self, base_url};
 use crate::flags;
 use crate::index::Index;
 use crate::inventory::Project;
 use crate::pointers::Pointers;
-use crate::release::{Console, Ending};
 use crate::store::Store;
 use crate::words::{refuse, Version};
 use crate::workspace::Workspace;

@@ -6,14 +6,14 @@
 //! the same command.
 
 use crate::build::{Build, Manner, Sealing};
+use crate::console::{Console, Ending};
 use crate::destination::{base_url, Destination, Route};
 use crate::dist::{stored_archive, Dist};
 use crate::flags;
-use crate::gcs::{Access, Patience, Web};
+use crate::gcs::{Patience, Web};
 use crate::history::History;
 use crate::index::Entry;
 use crate::plan::{Plan, Selection};
-use crate::process::Interrupt;
 use crate::publish::{Published, Publishing};
 use crate::script::quote_where_needed;
 use crate::seal;
@@ -29,22 +29,6 @@ use anyhow::{bail, Context, Result};
 use camino::Utf8Path;
 use std::collections::BTreeSet;
 use std::time::Instant;
-
-/// What the program's exit code says when nothing went wrong on this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    Done,
-    /// Released, but an optional node is missing.
-    WithoutOptional,
-}
-
-/// The screen and the signals, which every verb needs.
-pub struct Console<'a> {
-    pub ui: &'a Ui,
-    pub interrupt: &'a Interrupt,
-    /// How a bucket is reached.
-    pub access: &'a Access,
-}
 
 pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) -> Result<Ending> {
     let started = Instant::now();

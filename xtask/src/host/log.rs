@@ -19,17 +19,17 @@ pub struct Log {
 
 impl Log {
     /// Adds to the log, which earlier attempts of the same job may have begun.
-    pub fn open(raw_path: &Utf8Path, log: &Utf8Path) -> Result<Log> {
+    pub fn open(raw_path: &Utf8Path, path: &Utf8Path) -> Result<Log> {
         let log = File::options()
             .append(true)
-            .open(log)
-            .with_context(|| format!("{log} cannot be written"))?;
+            .open(path)
+            .with_context(|| format!("{path} cannot be written"))?;
         File::create(raw_path).with_context(|| format!("{raw_path} cannot be written"))?;
         let raw = File::open(raw_path).with_context(|| format!("reading {raw_path}"))?;
         Ok(Log {
             raw_path: raw_path.to_owned(),
             raw,
-            path: first.clone(),
+            path: path.to_owned(),
             log,
             rest: Vec::new(),
             last_growth: Instant::now(),

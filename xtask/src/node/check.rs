@@ -1,5 +1,6 @@
 //! `cargo xtask node check`: asks every node whether it could build, all at once; with `--install`, runs the store's installer there too.
 
+use crate::console::{Console, Ending};
 use crate::flags;
 use crate::gate::{Gate, HANDSHAKES};
 use crate::host::Host;
@@ -7,7 +8,6 @@ use crate::inventory::{Node, Project};
 use crate::plan::{Plan, Selection};
 use crate::probe::Probe;
 use crate::process::Timed;
-use crate::release::{Console, Ending};
 use crate::schedule::{run_all, Weight};
 use crate::script::{Job, Mark, Marks, HEARTBEAT_WINDOW};
 use crate::ssh;

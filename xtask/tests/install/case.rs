@@ -140,10 +140,7 @@ impl Room {
     /// Puts a version of the program into the prefix, as something other than the installer would.
     pub fn put(&self, version: &str) {
         fs::create_dir_all(self.bin()).expect("the room is writable");
-        tools::program(
-            &self.dest(),
-            &store::program(version, self.system.platform),
-        );
+        tools::program(&self.dest(), &store::program(version, self.system.platform));
     }
 }
 
@@ -428,9 +425,8 @@ impl Case {
             line.extend(["--prefix".into(), prefix]);
         }
         line.extend(self.args.iter().cloned());
-        let outputs = ["out", "err"].map(|name| {
-            fs::File::create(room.place.join(name)).expect("the room is writable")
-        });
+        let outputs = ["out", "err"]
+            .map(|name| fs::File::create(room.place.join(name)).expect("the room is writable"));
         let [out, err] = outputs;
         let mut command = Command::new(&line[0]);
         command
@@ -440,9 +436,18 @@ impl Case {
             .env("HOME", room.place.join("home"))
             .env("TMPDIR", room.place.join("tmp"))
             .env("BALLISTICS_BASE_URL", self.base_in(room, name))
-            .envs(self.env.iter().map(|(name, value)| (name, value.replace("{room}", &room.place.display().to_string()))))
+            .envs(self.env.iter().map(|(name, value)| {
+                (
+                    name,
+                    value.replace("{room}", &room.place.display().to_string()),
+                )
+            }))
             .current_dir(&room.place)
-            .stdin(if by_file { Stdio::null() } else { Stdio::piped() })
+            .stdin(if by_file {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
             .stdout(out)
             .stderr(err)
             .process_group(0);
@@ -693,7 +698,9 @@ fn listing(place: &Path) -> Listing {
 
 fn walk(place: &Path, dir: &Path, found: &mut Listing) {
     use std::os::unix::fs::PermissionsExt;
-    let Ok(entries) = fs::read_dir(dir) else { return };
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
     for entry in entries.flatten() {
         let path = entry.path();
         let below = path.strip_prefix(place).unwrap_or(&path).to_path_buf();
@@ -701,7 +708,9 @@ fn walk(place: &Path, dir: &Path, found: &mut Listing) {
         if ["farm", "store", "out", "err", "install.sh"].contains(&top.as_str()) {
             continue;
         }
-        let Ok(about) = path.symlink_metadata() else { continue };
+        let Ok(about) = path.symlink_metadata() else {
+            continue;
+        };
         if about.is_dir() {
             if top.contains("/.ballistics.") || top.starts_with(".ballistics.") {
                 found.insert(below, (b"a directory".to_vec(), 0));

@@ -150,8 +150,7 @@ pub fn tempdir(name: &str) -> std::path::PathBuf {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let place =
-        std::env::temp_dir().join(format!("install-{}-{count}-{name}", std::process::id()));
+    let place = std::env::temp_dir().join(format!("install-{}-{count}-{name}", std::process::id()));
     fs::create_dir_all(&place).expect("the system's temp directory is writable");
     place
 }
