@@ -7,7 +7,7 @@ use crate::hooks::MachineHooks;
 use crate::host::{self, Answer, Arrived, Host, Order, Watch};
 use crate::inventory::{Address, Inventory, Machine, Node};
 use crate::manifest::SourceRecord;
-use crate::object_file;
+use crate::object_file::{self, Linked};
 use crate::plan::{Plan, PlannedJob, Skipped};
 use crate::process::Interrupt;
 use crate::schedule::{self, Weight};
@@ -309,20 +309,10 @@ impl Build<'_> {
                 ),
             );
         }
-        let linked = match object_file::check(&bytes, node.platform()) {
+        let linked = match judge_file(&bytes, node) {
             Ok(linked) => linked,
-            Err(error) => {
-                return lost(
-                    FailureClass::Proof,
-                    format!("what was built is not for {}: {error:#}", node.platform()),
-                )
-            }
+            Err(why) => return lost(FailureClass::Proof, why),
         };
-        if let (Some(limit), Some(needed)) = (&node.max_glibc, linked.glibc()) {
-            if object_file::is_newer(needed, limit) {
-                return lost(FailureClass::Proof, format!("it needs glibc {needed}, and `max_glibc` is {limit}; build on an older system, or raise the limit"));
-            }
-        }
         let artifact = Artifact {
             platform: node.platform(),
             targets: vec![node.target.clone()],
@@ -450,6 +440,18 @@ fn backoff(attempt: u32) -> Duration {
                 % 1000,
         );
     Duration::from_millis(jitter * (1 << attempt.min(5)))
+}
+
+/// What the file says of itself, or why it is not what its node should have built.
+fn judge_file(bytes: &[u8], node: &Node) -> Result<Linked, String> {
+    let linked = object_file::check(bytes, node.platform())
+        .map_err(|error| format!("what was built is not for {}: {error:#}", node.platform()))?;
+    match (&node.max_glibc, linked.glibc()) {
+        (Some(limit), Some(needed)) if object_file::is_newer(needed, limit) => Err(format!(
+            "it needs glibc {needed}, and `max_glibc` is {limit}; build on an older system, or raise the limit"
+        )),
+        _ => Ok(linked),
+    }
 }
 
 fn cut_out(arrived: &Arrived) -> Result<Vec<u8>> {

@@ -1,3 +1,5 @@
+//! Each mistake that a `nodes.toml` may hold, and what is said of it.
+
 use super::*;
 
 const PROJECT: &str = r#"
