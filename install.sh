@@ -200,7 +200,7 @@ quit() {
 clean_up() {
 	stop_jobs
 	cd /
-	rm -rf "$work"
+	rm -rf "$work" || :
 }
 
 elevate() {
@@ -262,7 +262,7 @@ get() {
 		if attempt "$1" "$2" >log 2>&1 && is_sound "$2" "${3:-0}"; then return 0; fi
 		: "${trouble:="$url: $(sed -n '/./h;$x;$p' log)"}"
 		if grep -Eq '(error:|ERROR) 404|404 Not Found|: Not Found$|No such file' log; then return 44; fi
-		if ! say >>log 2>/dev/null || grep -Eqi 'no space|failure writing|on write' log; then die 5 "cannot write: $trouble"; fi
+		if ! say '' >>log 2>/dev/null || grep -Eqi 'no space|failure writing|on write' log; then die 5 "cannot write: $trouble"; fi
 		sleep $pause
 	done
 	return 1
@@ -289,7 +289,7 @@ attempt() {
 is_sound() {
 	if [ $downloader = wget ] && grep -q 'validation not implemented' log; then tls=unchecked; fi
 	line=''
-	read -r line <"$1" || :
+	[ ! -s "$1" ] || read -r line <"$1" || :
 	if [ "$scheme" = https ] && grep -q 'URL:http://' log; then
 		trouble="$url leads to plain http"
 	elif ! [ -s "$1" ] || [ "$(wc -c <"$1")" -lt "$2" ]; then
@@ -487,7 +487,8 @@ advise() {
 	case :$PATH:,$shell in
 	*:"$bindir":*)
 		first=$(command -v ballistics)
-		[ "$first" = "$dest" ] || note "$first comes before it in PATH" ;;
+		# ksh93 quotes it.
+		case $first in "$dest" | "'$dest'") ;; *) note "$first comes before it in PATH" ;; esac ;;
 	*,fish) note "not in PATH yet: fish_add_path '$bindir'" ;;
 	*) note "not in PATH yet: export PATH=\"$bindir:\$PATH\"" ;;
 	esac

@@ -18,7 +18,7 @@ use std::os::unix::fs::{symlink, PermissionsExt};
 use std::panic::AssertUnwindSafe;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use store::{NEWEST, OLDER, PLATFORMS, UNSIGNED};
 use tools::{other_system, system, Downloader, Hasher, HASHERS, NETWORK, SHELLS};
 
@@ -95,8 +95,11 @@ fn unprivileged(case: Case) -> Case {
 }
 
 fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output().expect("id runs");
-    output.stdout.starts_with(b"0")
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let output = Command::new("id").arg("-u").output().expect("id runs");
+        output.stdout == b"0\n"
+    })
 }
 
 fn lock(dir: &std::path::Path) {
@@ -149,19 +152,23 @@ fn every_hash_tool_will_do_and_none_is_fatal() {
                 .shell(shell)
                 .hasher(hasher)
                 .says("verified by SHA-256");
-            let wrong = case(format!("{shell} with {hasher:?} and a flipped bit"))
-                .shell(shell)
-                .hasher(hasher)
-                .downloader(Downloader::Curl)
-                .fault(newest("linux-x86_64"), Fault::Flip)
-                .fails(7, "has not its checksum");
-            cases.extend([happy, wrong]);
+            cases.push(happy);
         }
         cases.push(
             case(format!("{shell} without a hash tool"))
                 .shell(shell)
                 .hasher(Hasher::Nothing)
                 .fails(4, "no tool for SHA-256"),
+        );
+    }
+    for (row, hasher) in HASHERS.into_iter().enumerate() {
+        cases.push(
+            case(format!("{hasher:?} and a flipped bit"))
+                .shell(turn(row))
+                .hasher(hasher)
+                .downloader(Downloader::Curl)
+                .fault(newest("linux-x86_64"), Fault::Flip)
+                .fails(7, "has not its checksum"),
         );
     }
     run("hash tools", cases);
@@ -1396,9 +1403,7 @@ fn what_is_asked_wrongly_is_refused_by_name() {
                     tools::script(&room.place.join("home/snap/bin"), "curl", "exit 23");
                 })
                 .env("PATH", "{room}/home/snap/bin:{room}/farm")
-                .says("installed {dest}")
-                .after(|room| fs::remove_file(room.place.join("home/snap/bin/curl")).expect("it is ours"))
-                .leaves(After::Version(NEWEST)),
+                .says("installed {dest}"),
             base("a tool that is missing").without("mktemp").fails(4, "mktemp is not in PATH"),
             base("fish").env("SHELL", "/usr/bin/fish").warns("fish_add_path '{bin}'"),
             base("in PATH already")
@@ -1485,7 +1490,9 @@ fn a_signal_leaves_nothing_behind() {
                 .terminate_at(request);
             cases.push(whole.terminated());
         }
-        for downloader in NETWORK {
+    }
+    for (row, downloader) in NETWORK.into_iter().enumerate() {
+        for shell in [turn(row), turn(row + 6)] {
             cases.push(
                 case(format!(
                     "TERM when {downloader:?} in {shell} asks for the program"
@@ -1497,8 +1504,10 @@ fn a_signal_leaves_nothing_behind() {
                 .terminated(),
             );
         }
+    }
+    for shell in SHELLS {
         // Moments that are nothing's boundary: all or nothing must be there.
-        for milliseconds in [2, 7, 17, 31, 53, 83, 127, 211] {
+        for milliseconds in [2, 13, 37, 71, 113] {
             cases.push(
                 case(format!("TERM after {milliseconds} ms in {shell}"))
                     .shell(shell)

@@ -7,6 +7,7 @@ use crate::tools::{self, Downloader, Farm, Hasher, System};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -346,15 +347,12 @@ impl Case {
 
     fn happen(&self, room: &Room, shelf: &Arc<Shelf>, name: &str) -> Result<(), String> {
         let (shell, words) = tools::shell(self.shell);
-        self.farm.plant(
-            &room.place.join("farm"),
-            &shell,
-            &self.system,
-            self.downloader,
-            self.hasher,
-        );
+        let farm = self
+            .farm
+            .planted(&shell, &self.system, self.downloader, self.hasher);
+        symlink(farm, room.place.join("farm")).expect("the room is ours");
         if self.downloader == Downloader::Directory {
-            write_store(&room.place.join("store"), &shelf.files);
+            self.stock(&room.place.join("store"), &shelf.files);
         }
         for step in &self.before {
             step(room);
@@ -366,6 +364,18 @@ impl Case {
         }
         self.judge(room, shelf, &before, &ran)
             .map_err(|wrong| format!("{wrong}\n{ran}"))
+    }
+
+    /// Most cases read the same store, which is written once per platform.
+    fn stock(&self, store: &Path, files: &Files) {
+        if self.store.is_empty() {
+            let shared = tools::shared(&format!("store {}", self.system.platform), |place| {
+                write_store(place, files)
+            });
+            symlink(shared, store).expect("the room is ours");
+        } else {
+            write_store(store, files);
+        }
     }
 
     fn shelf(&self) -> Arc<Shelf> {
@@ -577,8 +587,11 @@ impl Case {
 
     /// The receipt names the program as the user's prefix does, through symlinks.
     fn expect_version(&self, version: &str, room: &Room, expected: &mut Listing) {
-        let bytes = store::program(version, self.system.platform);
-        let line = format!("{}  {}\n", store::sha256(&bytes), room.dest().display());
+        let object = store::object(version, self.system.platform);
+        let files = &store::published().files;
+        let hash = String::from_utf8_lossy(&files[&format!("{object}.sha256")]);
+        let bytes = files[&object].clone();
+        let line = format!("{}  {}\n", hash.trim(), room.dest().display());
         let (dest, receipt) = room.targets();
         expected.insert(dest, (bytes, 0o755));
         expected.insert(receipt, (line.into(), 0o644));
