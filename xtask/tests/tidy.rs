@@ -27,6 +27,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
             "console",
             "dist",
             "gate",
+            "gcs",
             "history",
             "host",
             "process",
@@ -45,26 +46,33 @@ const LAYERS: [(&str, &[&str]); 6] = [
             "destination",
             "formula",
             "hooks",
+            "pointers",
             "publish",
             "seal",
             "universal",
+            "upload",
             "verify",
         ],
     ),
-    ("commands", &["ci", "node", "release", "show_plan"]),
+    (
+        "commands",
+        &["ci", "node", "promote", "release", "show_plan"],
+    ),
     ("entry", &["main", "flags"]),
 ];
 
 const COMMANDS: usize = 4;
 
 /// A word of the source, and the only files that may hold it.
-const ALONE: [(&str, &[&str]); 7] = [
+const ALONE: [(&str, &[&str]); 9] = [
     ("duct::", &["process.rs"]),
     ("std::process::Command", &["process.rs"]),
     ("std::process::Child", &["process.rs"]),
     ("std::process::Stdio", &["process.rs"]),
     ("std::process::ExitCode", &["main.rs"]),
     ("indicatif::", &["ui.rs"]),
+    ("ureq::", &["gcs/http.rs"]),
+    ("jsonwebtoken::", &["gcs/credentials.rs"]),
     ("toml::", &["inventory.rs", "inventory/raw.rs"]),
 ];
 
@@ -86,7 +94,7 @@ impl SourceFile {
     }
 
     fn is_test(&self) -> bool {
-        self.name.ends_with("tests.rs")
+        self.name.ends_with("tests.rs") || self.name.contains("/tests/")
     }
 
     /// The lines of code, numbered from one; comments are for people.
@@ -263,7 +271,8 @@ fn every_file_says_what_it_is_for() {
 #[test]
 fn no_file_is_over_600_lines_and_no_function_over_70() {
     let mut breaches = Vec::new();
-    for file in sources() {
+    // A test may be a long table.
+    for file in sources().into_iter().filter(|file| !file.is_test()) {
         let length = file.text.lines().count();
         if length > 600 {
             breaches.push(format!("{}: {length} lines", file.name));

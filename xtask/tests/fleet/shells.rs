@@ -117,7 +117,7 @@ fn every_sh_runs_the_script() {
             .iter()
             .any(|line| line.ends_with(" sleep 600 "))
     };
-    crate::run::wait_until("all sleep", || nodes.iter().all(|node| sleeps(node)));
+    crate::run::wait_until("all sleep", || nodes.iter().all(&sleeps));
     running.signal("KILL");
     for (node, lifetime) in fleet.lifetimes(&nodes) {
         eprintln!("{node} ended within {lifetime:?}");
