@@ -31,27 +31,36 @@ const TOOLS: &[Tool] = &[
     same("shellcheck", "shellcheck"),
     same("curl", "curl"),
     same("wget", "wget"),
+    same("tnftp", "tnftp"),
     same("bash", "bash"),
     same("dash", "dash"),
     same("busybox", "busybox"),
+    same("mksh", "mksh"),
+    same("yash", "yash"),
+    same("zsh", "zsh"),
+    same("tcsh", "tcsh"),
+    same("fish", "fish"),
+    same("posh", "posh"),
     same("openssl", "openssl"),
+    same("perl", "perl"),
     same("ruby", "ruby"),
     Tool {
-        program: "ssh-keygen",
-        apt: "openssh-client",
-        dnf: "openssh",
-        pacman: "openssh",
-        brew: "openssh",
-        pkg: "openssh-portable",
+        apt: "ksh93u+m",
+        ..same("ksh93", "ksh93")
     },
     Tool {
-        program: "unshare",
-        apt: "util-linux",
-        dnf: "util-linux",
-        pacman: "util-linux",
-        brew: "util-linux",
-        pkg: "util-linux",
+        apt: "openssh-client",
+        pkg: "openssh-portable",
+        ..same("ssh-keygen", "openssh")
     },
+    Tool {
+        apt: "openssh-server",
+        dnf: "openssh-server",
+        pkg: "openssh-portable",
+        ..same("sshd", "openssh")
+    },
+    same("unshare", "util-linux"),
+    same("ps", "procps"),
 ];
 
 /// A package manager: what a person types, and what it calls a tool's package.
