@@ -1,14 +1,15 @@
 //! A step of a release: where it goes, whether that place may take it, and whether what is there may be replaced.
 
-use crate::gcs::Access;
+use crate::gcs::{Access, Patience, Web};
 use crate::inventory::Publish;
-use crate::manifest::SourceRecord;
+use crate::manifest::{Manifest, SourceRecord};
 use crate::publish::Manner;
+use crate::source::Revision;
 use crate::store::Store;
 use crate::ui::Ui;
-use crate::words::{refuse, Version};
+use crate::words::{refuse, Digest, ObjectName, Version};
 use crate::workspace::Workspace;
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use std::io::ErrorKind;
 
 pub struct Destination {
@@ -78,7 +79,31 @@ impl Destination {
                 _ => {}
             }
         }
-        self.store.preflight()
+        self.store.preflight()?;
+        self.check_base_url()
+    }
+
+    /// Readers who are sent elsewhere would never see what is published here.
+    fn check_base_url(&self) -> Result<()> {
+        let name = ObjectName::index();
+        if !self.store.is_bucket() {
+            return Ok(());
+        }
+        let web = Web::new(&self.base_url, Patience::new(&self.access.interrupt));
+        // Another publisher may come between the two looks, but not twice.
+        for _ in 0..2 {
+            let Some(here) = self.store.read(&name)? else {
+                return Ok(());
+            };
+            if web.read(&name)?.is_some_and(|served| served == here.bytes) {
+                return Ok(());
+            }
+        }
+        Err(refuse(format!(
+            "{}/{name} is not what {} holds; set `base_url` under [publish] to where that bucket is read, and let no cache answer for it",
+            self.base_url,
+            self.store.location()
+        )))
     }
 
     /// A version that is published from another source will not be taken; better known before sixteen minutes of building.
@@ -111,6 +136,47 @@ impl Destination {
             instead_of: Some(real),
             access: access.clone(),
         })
+    }
+
+    /// With `--dry-run`: the store that is only read.
+    pub fn real_store(&self) -> Option<Result<Store>> {
+        let real = self.instead_of.as_ref()?;
+        Some(Store::open(real, &self.access))
+    }
+
+    /// The source of a version that is published there from this commit: a platform that comes later builds the same bytes.
+    pub fn published_source(&self, revision: &Revision) -> Result<Option<(SourceRecord, Vec<u8>)>> {
+        if self.instead_of.is_some() || !revision.tagged {
+            return Ok(None);
+        }
+        let index = self.store.index()?;
+        let version = &revision.version;
+        let listed = index
+            .versions
+            .get(version)
+            .filter(|listed| !listed.development && listed.commit == revision.commit);
+        let Some(listed) = listed else {
+            return Ok(None);
+        };
+        let place = self.store.location();
+        let manifest = self
+            .store
+            .read(&ObjectName::of_version(version, Manifest::FILE))?;
+        let manifest =
+            manifest.with_context(|| format!("{place}/{version}/{} is missing", Manifest::FILE))?;
+        let source = Manifest::parse(&manifest.bytes)?.source;
+        let archive = self
+            .store
+            .read(&ObjectName::of_version(version, &source.file))?;
+        let bytes = archive.map(|archive| archive.bytes).unwrap_or_default();
+        if Digest::of(&bytes) != listed.source_sha256 {
+            bail!(
+                "{place}/{version}/{} is not the source that the index names ({})",
+                source.file,
+                listed.source_sha256
+            );
+        }
+        Ok(Some((source, bytes)))
     }
 
     /// A dry run reads the real store; one that cannot be reached is said.

@@ -141,6 +141,12 @@ xflags::xflags! {
             optional --to store: String
         }
 
+        /// Say who would publish to the store, what that login may do, and what is in the store.
+        cmd doctor {
+            /// A directory, or gs://bucket. Default: [publish] store.
+            optional --to store: String
+        }
+
         /// The fleet.
         cmd node {
             /// Show every node of nodes.toml.

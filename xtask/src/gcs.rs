@@ -203,8 +203,44 @@ impl Bucket {
         Ok(())
     }
 
+    /// Each permission that matters, and how it stands.
+    pub fn diagnosis(&self) -> Result<Vec<(&'static str, &'static str)>> {
+        if self.credentials.is_none() {
+            return Ok(Vec::new());
+        }
+        let granted = self.permissions()?;
+        let has = |name: &str| granted.iter().any(|granted| granted == name);
+        let overwrite = match (has(OVERWRITE), self.may_overwrite_index()?) {
+            (true, _) => {
+                "yes, on every object: a condition on names would protect what is published"
+            }
+            (false, Some(true)) => "yes, on index.json, by a condition on names",
+            (false, Some(false)) => "no, and the pointers could not be moved",
+            (false, None) => "not on the whole bucket; on index.json it cannot be asked",
+        };
+        let yes_or_no = |name: &'static str| {
+            (
+                name,
+                if has(name) {
+                    "yes"
+                } else {
+                    "no, and it is needed"
+                },
+            )
+        };
+        let mut states: Vec<_> = NEEDED.into_iter().map(yes_or_no).collect();
+        states.push((OVERWRITE, overwrite));
+        let seen = if has(SEE_BUCKET) {
+            "yes"
+        } else {
+            "no: the bucket's access mode is not checked"
+        };
+        states.push((SEE_BUCKET, seen));
+        Ok(states)
+    }
+
     /// Which of the permissions that matter here the login has on the whole bucket.
-    pub fn permissions(&self) -> Result<Vec<String>> {
+    fn permissions(&self) -> Result<Vec<String>> {
         let mut asked = NEEDED.to_vec();
         asked.extend([OVERWRITE, SEE_BUCKET]);
         let query: Vec<String> = asked
@@ -220,7 +256,7 @@ impl Bucket {
     }
 
     /// A condition on names is seen only by asking about the object. `None`: it cannot be known.
-    pub fn may_overwrite_index(&self) -> Result<Option<bool>> {
+    fn may_overwrite_index(&self) -> Result<Option<bool>> {
         let index = self.object(&ObjectName::index());
         let url = format!("{index}/iam/testPermissions?permissions={OVERWRITE}");
         let answer = self.send(&self.get(&url), &read_all)?;

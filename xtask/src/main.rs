@@ -7,6 +7,7 @@ mod ci;
 mod console;
 mod destination;
 mod dist;
+mod doctor;
 #[cfg(test)]
 #[path = "../tests/publish/fake.rs"]
 mod fake;
@@ -96,6 +97,7 @@ fn run(flags: Xtask) -> Result<Ending> {
         XtaskCmd::Publish(flags) => return release::publish(workspace, flags, console),
         XtaskCmd::Release(flags) => return release::release(workspace, flags, console),
         XtaskCmd::Verify(flags) => return release::verify(workspace, flags, console),
+        XtaskCmd::Doctor(flags) => return doctor::run(workspace, flags, console),
         XtaskCmd::Promote(flags) => return promote::promote(workspace, flags, console),
         XtaskCmd::Yank(flags) => return promote::yank(workspace, flags, console),
         XtaskCmd::Rollback(flags) => return promote::rollback(workspace, flags, console),

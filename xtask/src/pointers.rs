@@ -91,7 +91,7 @@ impl Pointers<'_> {
         }
     }
 
-    fn views(&self, index: &Index) -> Vec<(ObjectName, String)> {
+    pub fn views(&self, index: &Index) -> Vec<(ObjectName, String)> {
         let views = index.views();
         let mut texts = vec![
             (ObjectName::view(Views::VERSIONS), views.versions),

@@ -2,6 +2,8 @@
 //!
 //! Every step is harmless when repeated, so a publisher that was killed anywhere is repaired by the next one.
 
+mod rehearsal;
+
 use crate::dist::Dist;
 use crate::index::{sum_line, Entry, Index, Views};
 use crate::installer;
@@ -150,7 +152,7 @@ impl Publishing<'_> {
             && self.store.stat(&ObjectName::index(), b"")?.is_none();
         if bare {
             return Err(refuse(format!(
-                "{} has a {versions} and no index.json; `cargo xtask publish --import` makes the index from what is there",
+                "{} has a {versions} and no index.json: it was filled by other means, and publishing would lose its lines; docs/publishing.md says how to keep them",
                 self.store.location()
             )));
         }

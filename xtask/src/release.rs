@@ -251,7 +251,13 @@ impl Building<'_> {
         )?;
         let (root, version) = (&self.workspace.dist(), &revision.version);
         let stored = stored_archive(root, version);
-        let (source, archive) = repository.archive(sh, revision, stored)?;
+        let published = self
+            .destination
+            .map(|there| there.published_source(revision));
+        let (source, archive) = match published.transpose()?.flatten() {
+            Some(published) => published,
+            None => repository.archive(sh, revision, stored)?,
+        };
         if let Some(destination) = self.destination {
             destination.prepare()?;
             destination.accepts(&source)?;
@@ -384,6 +390,12 @@ impl Publish<'_> {
         self.announce(&published, console.ui)?;
         self.destination
             .compare_with_real_store(&published.version, console.ui);
+        if let Some(real) = self.destination.real_store() {
+            match real.and_then(|real| publishing.rehearse(&real)) {
+                Ok(()) => {}
+                Err(error) => console.ui.warn(&format!("dry run: {error:#}")),
+            }
+        }
         Ok(())
     }
 

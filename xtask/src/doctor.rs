@@ -1,0 +1,42 @@
+//! `cargo xtask doctor`: whether the store could be published to from here, by whom, and what is in it. Writes nothing.
+
+use crate::destination::{base_url, NO_STORE};
+use crate::flags;
+use crate::release::{Console, Ending};
+use crate::store::Store;
+use crate::words::{refuse, Version};
+use crate::workspace::Workspace;
+use anyhow::Result;
+use serde_json::json;
+
+pub fn run(workspace: &Workspace, flags: flags::Doctor, console: &Console) -> Result<Ending> {
+    let publish = &workspace.inventory.publish;
+    let location = flags.to.or_else(|| publish.store.clone());
+    let store = Store::open(&location.ok_or_else(|| refuse(NO_STORE))?, console.access)?;
+    let ui = console.ui;
+    ui.result(&format!("store    {}", store.location()));
+    ui.result(&format!("readers  {}", base_url(publish, &store)));
+    if let Store::Gcs(bucket) = &store {
+        ui.result(&format!("login    {}", bucket.login()));
+        for (permission, state) in bucket.diagnosis()? {
+            ui.result(&format!("  {permission:24} {state}"));
+            ui.event(
+                "permission",
+                json!({"permission": permission, "state": state}),
+            );
+        }
+    }
+    store.preflight()?;
+    let index = store.index()?;
+    let latest = index
+        .latest
+        .as_ref()
+        .map_or("nothing".into(), Version::to_string);
+    let count = index.versions.len();
+    ui.result(&format!(
+        "index    serial {}, {count} versions, latest {latest}",
+        index.serial
+    ));
+    ui.event("store", json!({"store": store.location(), "serial": index.serial, "versions": count, "latest": index.latest}));
+    Ok(Ending::Done)
+}

@@ -1,0 +1,292 @@
+//! The real `xtask` against a bucket: a release, its repair, its pointers, and what is refused before anything is written.
+
+#[path = "publish/fake.rs"]
+#[allow(dead_code, reason = "the unit tests use more of it")]
+mod fake;
+#[path = "release/project.rs"]
+#[allow(dead_code, reason = "the release tests use more of it")]
+mod project;
+#[path = "release/run.rs"]
+#[allow(dead_code, reason = "the release tests use more of it")]
+mod run;
+#[path = "release/tree.rs"]
+#[allow(dead_code, reason = "the release tests use more of it")]
+mod tree;
+
+use fake::{Fake, Rules};
+use project::{hello, host_platform, host_target, node, Project};
+use run::Ran;
+
+/// A tagged project, and the bucket that it is published to.
+struct Shop {
+    project: Project,
+    bucket: Fake,
+}
+
+const STORE: &str = "[publish]\nstore = \"gs://releases\"\n";
+
+impl Shop {
+    fn new(nodes: &str) -> Shop {
+        let project = Project::new();
+        project.write_nodes(&format!("{STORE}{nodes}"));
+        project.commit("nodes");
+        project.git("tag v0.14.0");
+        Shop {
+            project,
+            bucket: Fake::start(Rules::default()),
+        }
+    }
+
+    fn xtask(&self, arguments: &str) -> Ran {
+        let mut command = self
+            .project
+            .command(env!("CARGO_BIN_EXE_xtask"), arguments.split(' '));
+        command.env("STORAGE_EMULATOR_HOST", self.bucket.endpoint());
+        self.project.ran(command)
+    }
+
+    fn text(&self, name: &str) -> String {
+        let objects = self.bucket.objects();
+        let stored = objects.get(name).unwrap_or_else(|| panic!("no {name}"));
+        String::from_utf8(stored.bytes.clone()).unwrap()
+    }
+
+    /// How often something was written meanwhile.
+    fn writes(&self) -> usize {
+        self.bucket
+            .asked()
+            .iter()
+            .filter(|asked| asked.is_write())
+            .count()
+    }
+
+    fn raise_version(&self, version: &str) {
+        self.project.write_version(version);
+        self.project.commit("raise");
+        self.project.git(&format!("tag v{version}"));
+    }
+}
+
+fn here() -> String {
+    node("here", host_target(), "")
+}
+
+/// A node whose binary cannot be run here.
+fn netbsd() -> String {
+    let build = format!(
+        "build_command = \"cp {} out\"\nbinary_path = \"out\"\nprove = false",
+        hello("netbsd-x86_64")
+    );
+    node("netbsd", "x86_64-unknown-netbsd", &build)
+}
+
+#[test]
+fn a_release_goes_into_the_bucket_and_is_installed_from_it() {
+    let shop = Shop::new(&here());
+    let ran = shop.xtask("release").exits(0);
+    ran.says(&[
+        "install.sh put ballistics 0.14.0 into a temporary prefix, and it runs",
+        "[upload]",
+    ]);
+    assert_eq!(shop.text("latest-version.txt"), "0.14.0\n");
+    assert_eq!(
+        shop.text("versions.txt"),
+        format!("{}:0.14.0\n", host_platform())
+    );
+    let objects = shop.bucket.objects();
+    let binary = format!("0.14.0/ballistics-0.14.0-{}", host_platform());
+    assert_eq!(
+        objects[&binary].cache_control,
+        "public, max-age=31536000, immutable"
+    );
+    assert_eq!(objects["versions.txt"].cache_control, "no-cache, max-age=0");
+    // Again: nothing is to be done, and nothing is written.
+    shop.bucket.forget_asked();
+    shop.xtask("release").exits(0);
+    assert_eq!(shop.writes(), 0);
+    shop.xtask("verify").exits(0);
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
+    let shop = Shop::new(&here());
+    shop.xtask("release").exits(0);
+    shop.raise_version("0.15.0");
+    shop.bucket.forget_asked();
+    let ran = shop.xtask("release --dry-run").exits(0);
+    assert_eq!(shop.writes(), 0);
+    let binary = format!("ballistics-0.15.0-{}", host_platform());
+    for line in [
+        format!("create  gs://releases/0.15.0/{binary}.sha256 (content-type: text/plain; charset=utf-8; cache-control: public, max-age=31536000, immutable; if-generation-match: 0)"),
+        "replace gs://releases/index.json (content-type: application/json; cache-control: no-cache, max-age=0; if-generation-match: 1".into(),
+        format!("    - {}:0.14.0", host_platform()),
+        format!("    + {}:0.15.0", host_platform()),
+        "    + 0.15.0".into(),
+    ] {
+        assert!(ran.stdout.contains(&line), "{line}\n{}", ran.stdout);
+    }
+}
+
+#[test]
+fn pointers_move_and_bytes_stay() {
+    let shop = Shop::new(&here());
+    shop.xtask("release").exits(0);
+    shop.raise_version("0.15.0");
+    shop.xtask("release").exits(0);
+    let latest = || shop.text("latest-version.txt");
+    shop.xtask("rollback 0.14.0").exits(0);
+    assert_eq!(latest(), "0.14.0\n");
+    shop.xtask("promote 0.15.0").exits(0);
+    assert_eq!(latest(), "0.15.0\n");
+    shop.xtask("yank 0.15.0").exits(0);
+    assert_eq!(latest(), "0.14.0\n");
+    shop.xtask("promote 0.15.0")
+        .exits(1)
+        .says(&["0.15.0 was yanked"]);
+    shop.xtask("yank 0.15.0 --undo").exits(0);
+    assert_eq!(latest(), "0.15.0\n");
+    shop.xtask("yank 9.9.9")
+        .exits(1)
+        .says(&["gs://releases: 9.9.9 is not published there; the newest are 0.15.0, 0.14.0"]);
+    assert!(shop
+        .bucket
+        .objects()
+        .contains_key(&format!("0.15.0/ballistics-0.15.0-{}", host_platform())));
+}
+
+#[test]
+fn a_bucket_takes_only_what_is_tagged_and_proven() {
+    let shop = Shop::new(&netbsd());
+    shop.project.git("tag --delete v0.14.0");
+    shop.xtask("release")
+        .exits(2)
+        .says(&["a bucket takes only tagged releases"]);
+    shop.project.git("tag v0.14.0");
+    shop.xtask("release")
+        .exits(2)
+        .says(&["these were not: netbsd-x86_64; prove them, or use --allow-unproven"]);
+    assert_eq!(shop.writes(), 0);
+    shop.xtask("release --allow-unproven").exits(0);
+    assert_eq!(shop.text("versions.txt"), "netbsd-x86_64:0.14.0\n");
+}
+
+#[test]
+fn a_platform_that_comes_later_is_built_from_the_published_source() {
+    let optional = netbsd();
+    let shop = Shop::new(&format!("{}{optional}required = false\n", here()));
+    shop.xtask("release --node here").exits(0);
+    let source = shop.bucket.objects()["0.14.0/ballistics-engine-0.14.0.crate"].clone();
+    shop.raise_version("0.15.0");
+    shop.xtask("release --node here").exits(0);
+    let before = shop.bucket.objects();
+    std::fs::remove_dir_all(shop.project.path("dist/0.14.0")).unwrap();
+    // Were the source packaged again, this cargo would refuse.
+    let real = shop.project.shell("command -v cargo").exits(0).stdout;
+    let wrapper = shop.project.beside("bin/cargo");
+    project::write(
+        &wrapper,
+        &format!(
+            "#!/bin/sh\ncase $1 in package) exit 9 ;; esac\nexec {} \"$@\"\n",
+            real.trim()
+        ),
+    );
+    shop.project
+        .shell(&format!("chmod +x {}", wrapper.display()))
+        .exits(0);
+    let mut command = shop.project.command(
+        env!("CARGO_BIN_EXE_xtask"),
+        "release --version 0.14.0 --node netbsd --allow-unproven".split(' '),
+    );
+    let path = std::env::var("PATH").unwrap();
+    command
+        .env("STORAGE_EMULATOR_HOST", shop.bucket.endpoint())
+        .env(
+            "PATH",
+            format!("{}:{path}", wrapper.parent().unwrap().display()),
+        );
+    shop.project.ran(command).exits(0);
+    let after = shop.bucket.objects();
+    assert!(after.contains_key("0.14.0/ballistics-0.14.0-netbsd-x86_64"));
+    assert_eq!(shop.text("latest-version.txt"), "0.15.0\n");
+    assert_eq!(
+        shop.text("versions.txt"),
+        format!("{}:0.15.0\nnetbsd-x86_64:0.14.0\n", host_platform())
+    );
+    assert_eq!(
+        after["0.14.0/ballistics-engine-0.14.0.crate"].generation,
+        source.generation
+    );
+    let changed: Vec<&String> = before
+        .iter()
+        .filter(|(name, stored)| after[*name].generation != stored.generation)
+        .map(|(name, _)| name)
+        .collect();
+    let expected = [
+        "0.14.0/SHA256SUMS",
+        "0.14.0/release.json",
+        "catalog.txt",
+        "index.json",
+        "latest-version.txt",
+        "versions.txt",
+    ];
+    assert!(
+        changed
+            .iter()
+            .all(|name| expected.contains(&name.as_str()) || *name == "ballistics.rb"),
+        "{changed:?}"
+    );
+}
+
+#[test]
+fn a_bucket_that_was_filled_by_other_means_is_not_published_to() {
+    let shop = Shop::new(&here());
+    shop.bucket.put("versions.txt", b"linux-x86_64:0.13.4\n");
+    shop.xtask("release")
+        .exits(2)
+        .says(&["gs://releases has a versions.txt and no index.json"]);
+    assert_eq!(shop.writes(), 0);
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_named_before_anything_is_built() {
+    let shop = Shop::new(&here());
+    shop.project
+        .replace("nodes.toml", "gs://releases", "gs://elsewhere");
+    shop.xtask("release").exits(1).says(&[
+        "gs://elsewhere: reading index.json: Google answered 404, notFound: The specified bucket does not exist.",
+        "correct `store` under [publish] in nodes.toml",
+    ]);
+    assert!(!shop.project.path("dist/0.14.0").exists());
+}
+
+#[test]
+fn the_doctor_says_who_would_publish_and_what_is_there() {
+    let shop = Shop::new(&here());
+    let ran = shop.xtask("doctor").exits(0);
+    assert!(
+        ran.stdout.contains("store    gs://releases\n"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout
+            .contains("login    none, as an emulator wants it"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout
+            .contains("index    serial 0, 0 versions, latest nothing"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(shop.writes(), 0);
+    let mut command = shop
+        .project
+        .command(env!("CARGO_BIN_EXE_xtask"), ["doctor"]);
+    command.env("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json");
+    shop.project
+        .ran(command)
+        .exits(2)
+        .says(&["GOOGLE_APPLICATION_CREDENTIALS: /nowhere/key.json cannot be read"]);
+}
