@@ -1,8 +1,8 @@
 //! `cargo xtask doctor`: whether the store could be published to from here, by whom, and what is in it. Writes nothing.
 
+use crate::console::{Console, Ending};
 use crate::destination::{base_url, NO_STORE};
 use crate::flags;
-use crate::release::{Console, Ending};
 use crate::store::Store;
 use crate::words::{refuse, Version};
 use crate::workspace::Workspace;

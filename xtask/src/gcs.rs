@@ -6,25 +6,23 @@
 mod credentials;
 mod failure;
 mod http;
+mod object;
+mod permissions;
 mod web;
 
 use crate::inventory::PublicReading;
 use crate::process::Interrupt;
-use crate::store::{headers_of, Generation, Held, Object, Stat, Written};
+use crate::store::{Generation, Held, Object, Stat, Written};
 use crate::words::{refuse, Digest, ObjectName};
 use anyhow::{bail, ensure, Context, Result};
-use base64::engine::general_purpose::STANDARD as BASE64;
-use base64::Engine as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use credentials::Credentials;
 use failure::Refused;
 pub use http::Patience;
 use http::{Answer, Body, Client, Request};
-use md5::{Digest as _, Md5};
+use object::{Content, Fingerprint, Upload};
 use serde::Deserialize;
-use serde_json::json;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -55,29 +53,6 @@ const GOOGLE: &str = "https://storage.googleapis.com";
 /// The serial of the index that a view was made from.
 const SERIAL: &str = "index-serial";
 const SHA256: &str = "sha256";
-
-const NEEDED: [&str; 3] = [
-    "storage.objects.create",
-    "storage.objects.get",
-    "storage.objects.list",
-];
-const OVERWRITE: &str = "storage.objects.delete";
-const SEE_BUCKET: &str = "storage.buckets.get";
-
-#[derive(Deserialize)]
-struct Granted {
-    /// Left out where there is none.
-    #[serde(default)]
-    permissions: Vec<String>,
-}
-
-impl Granted {
-    fn parse(text: &[u8]) -> Result<Vec<String>> {
-        let granted: Granted = serde_json::from_slice(text)
-            .context("an answer about permissions that does not read")?;
-        Ok(granted.permissions)
-    }
-}
 
 /// An object as the API describes it.
 #[derive(Deserialize)]
@@ -171,119 +146,6 @@ impl Bucket {
             Some(credentials) => credentials.describe(),
             None => "none, as an emulator wants it (STORAGE_EMULATOR_HOST)".into(),
         }
-    }
-
-    /// That the bucket is there, that this login may write to it, and that it is read as nodes.toml says. Nothing is written.
-    pub fn preflight(&self) -> Result<()> {
-        if self.credentials.is_none() {
-            return self.resources(ObjectName::INDEX).map(drop);
-        }
-        let granted = self.permissions()?;
-        let missing: Vec<&str> = NEEDED
-            .into_iter()
-            .filter(|needed| !granted.iter().any(|granted| granted == needed))
-            .collect();
-        if !missing.is_empty() {
-            bail!(
-                "{} may not be written by {}: it lacks {}; docs/publishing.md says how to grant that",
-                self.location, self.login(), missing.join(", ")
-            );
-        }
-        if granted.iter().any(|granted| granted == SEE_BUCKET) {
-            self.check_public()?;
-        }
-        if !granted.iter().any(|granted| granted == OVERWRITE)
-            && self.may_overwrite_index()? == Some(false)
-        {
-            bail!(
-                "{} may not overwrite {}/{} (Google calls that {OVERWRITE}); docs/publishing.md says how to grant it for the pointers alone",
-                self.login(), self.location, ObjectName::INDEX
-            );
-        }
-        Ok(())
-    }
-
-    /// Each permission that matters, and how it stands.
-    pub fn diagnosis(&self) -> Result<Vec<(&'static str, &'static str)>> {
-        if self.credentials.is_none() {
-            return Ok(Vec::new());
-        }
-        let granted = self.permissions()?;
-        let has = |name: &str| granted.iter().any(|granted| granted == name);
-        let overwrite = match (has(OVERWRITE), self.may_overwrite_index()?) {
-            (true, _) => {
-                "yes, on every object: a condition on names would protect what is published"
-            }
-            (false, Some(true)) => "yes, on index.json, by a condition on names",
-            (false, Some(false)) => "no, and the pointers could not be moved",
-            (false, None) => "not on the whole bucket; on index.json it cannot be asked",
-        };
-        let yes_or_no = |name: &'static str| {
-            (
-                name,
-                if has(name) {
-                    "yes"
-                } else {
-                    "no, and it is needed"
-                },
-            )
-        };
-        let mut states: Vec<_> = NEEDED.into_iter().map(yes_or_no).collect();
-        states.push((OVERWRITE, overwrite));
-        let seen = if has(SEE_BUCKET) {
-            "yes"
-        } else {
-            "no: the bucket's access mode is not checked"
-        };
-        states.push((SEE_BUCKET, seen));
-        Ok(states)
-    }
-
-    /// Which of the permissions that matter here the login has on the whole bucket.
-    fn permissions(&self) -> Result<Vec<String>> {
-        let mut asked = NEEDED.to_vec();
-        asked.extend([OVERWRITE, SEE_BUCKET]);
-        let query: Vec<String> = asked
-            .iter()
-            .map(|name| format!("permissions={name}"))
-            .collect();
-        let url = self.api(&format!("iam/testPermissions?{}", query.join("&")));
-        let answer = self.send(&self.get(&url), &read_all)?;
-        match answer.body {
-            Some(body) => Granted::parse(&body),
-            None => Err(self.refused("asking for permissions", answer.status, &answer.complaint)),
-        }
-    }
-
-    /// A condition on names is seen only by asking about the object. `None`: it cannot be known.
-    fn may_overwrite_index(&self) -> Result<Option<bool>> {
-        let index = self.object(&ObjectName::index());
-        let url = format!("{index}/iam/testPermissions?permissions={OVERWRITE}");
-        let answer = self.send(&self.get(&url), &read_all)?;
-        let granted = answer.body.map(|body| Granted::parse(&body)).transpose()?;
-        Ok(granted.map(|granted| !granted.is_empty()))
-    }
-
-    fn check_public(&self) -> Result<()> {
-        let url = self.api("?fields=iamConfiguration");
-        let answer = self.send(&self.get(&url.replace("/?", "?")), &read_all)?;
-        let Some(body) = answer.body else {
-            return Err(self.refused("asking about the bucket", answer.status, &answer.complaint));
-        };
-        let bucket: serde_json::Value =
-            serde_json::from_slice(&body).context("a bucket that does not read")?;
-        let configuration = &bucket["iamConfiguration"];
-        if configuration["publicAccessPrevention"] == "enforced" {
-            bail!("{} enforces public access prevention: nobody could read its releases; take that off the bucket", self.location);
-        }
-        let uniform = configuration["uniformBucketLevelAccess"]["enabled"] == true;
-        if uniform && self.public == PublicReading::ObjectAcl {
-            return Err(refuse(format!(
-                "{} has uniform bucket-level access, which takes no object ACLs; set `public = \"bucket-iam\"` under [publish] in nodes.toml",
-                self.location
-            )));
-        }
-        Ok(())
     }
 
     /// The bytes, and the generation that they were read at.
@@ -598,77 +460,6 @@ impl Resource {
     fn serial(&self) -> u64 {
         let serial = self.metadata.get(SERIAL);
         serial.and_then(|text| text.parse().ok()).unwrap_or(0)
-    }
-}
-
-/// What is compared of bytes that are far away.
-struct Fingerprint {
-    size: u64,
-    /// As the API writes it.
-    md5: String,
-    sha256: Digest,
-}
-
-impl Fingerprint {
-    fn of_file(path: &Utf8Path) -> Result<Fingerprint> {
-        let file = File::open(path).with_context(|| format!("reading {path}"))?;
-        Fingerprint::of_reader(file).with_context(|| format!("reading {path}"))
-    }
-
-    fn of_reader(reader: impl Read) -> Result<Fingerprint> {
-        struct Both<R>(R, Md5);
-        impl<R: Read> Read for Both<R> {
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                let size = self.0.read(buffer)?;
-                self.1.update(&buffer[..size]);
-                Ok(size)
-            }
-        }
-        let mut both = Both(reader, Md5::new());
-        let (sha256, size) = Digest::of_reader(&mut both)?;
-        Ok(Fingerprint {
-            size,
-            md5: BASE64.encode(both.1.finalize()),
-            sha256,
-        })
-    }
-
-    fn is_of(&self, there: &Resource) -> bool {
-        there.md5_hash.as_ref() == Some(&self.md5)
-            && there.size.as_ref() == Some(&self.size.to_string())
-    }
-}
-
-/// One object on its way.
-struct Upload<'a> {
-    name: &'a ObjectName,
-    expected: &'a Generation,
-    metadata: BTreeMap<&'static str, String>,
-    here: &'a Fingerprint,
-    content: Content<'a>,
-}
-
-enum Content<'a> {
-    File(&'a Utf8Path, &'a (dyn Fn(u64) + Sync)),
-    Bytes(&'a [u8]),
-}
-
-impl Upload<'_> {
-    /// The boundary of the multipart body, and what stands before and after the bytes.
-    fn envelope(&self) -> (String, Vec<u8>, Vec<u8>) {
-        let headers = headers_of(self.name);
-        // No file holds its own hash.
-        let boundary = format!("xtask-{}", self.here.sha256);
-        let resource = json!({
-            "name": self.name.as_str(), "contentType": headers.content_type, "cacheControl": headers.cache_control,
-            "md5Hash": self.here.md5, "metadata": self.metadata,
-        });
-        let before = format!(
-            "--{boundary}\r\ncontent-type: application/json; charset=utf-8\r\n\r\n{resource}\r\n--{boundary}\r\ncontent-type: {}\r\n\r\n",
-            headers.content_type
-        );
-        let after = format!("\r\n--{boundary}--\r\n");
-        (boundary, before.into_bytes(), after.into_bytes())
     }
 }
 

@@ -3,432 +3,15 @@
 //! A kill stops a publisher before or after one of its requests, for good. A rival publishes, whole, between any two requests of
 //! another. A reader looks after every request, and everything that it can see must be whole.
 
+mod actor;
 mod reader;
+mod world;
 
-use super::*;
-use crate::dist::Dist;
-use crate::fake::{Fake, Fate, Rules};
-use crate::gcs::{Bucket, Patience};
-use crate::inventory::{Inventory, PublicReading};
-use crate::store::{Step, Watch};
-use crate::ui::{Talk, Ui};
-use crate::words::{Artifact, Facts, NodeName, Target};
-use reader::Reader;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread;
-use std::time::Duration;
-
-const INVENTORY: &str = r#"
-[project]
-package = "ballistics-engine"
-binary = "ballistics"
-repository = "https://github.com/ajokela/ballistics-engine"
-"#;
-
-const BASE_URL: &str = "https://ballistics.zip";
-
-fn inventory() -> &'static Inventory {
-    static ONCE: OnceLock<Inventory> = OnceLock::new();
-    ONCE.get_or_init(|| Inventory::parse("nodes.toml", INVENTORY).unwrap())
-}
-
-fn quiet() -> &'static Ui {
-    static ONCE: OnceLock<Ui> = OnceLock::new();
-    ONCE.get_or_init(|| Ui::new(Talk::Quiet, false))
-}
-
-fn interrupt() -> &'static Interrupt {
-    static ONCE: OnceLock<Interrupt> = OnceLock::new();
-    ONCE.get_or_init(Interrupt::none)
-}
-
-fn patience() -> Patience {
-    Patience {
-        first_pause: Duration::from_millis(1),
-        between_writes: Duration::ZERO,
-        ..Patience::new(interrupt())
-    }
-}
-
-fn version(text: &str) -> Version {
-    Version::parse(text).unwrap()
-}
-
-/// What a publisher has to publish.
-#[derive(Clone, Copy)]
-struct Cargo {
-    version: &'static str,
-    required: &'static str,
-    built: &'static str,
-    /// Makes its binaries differ from another's.
-    salt: &'static str,
-}
-
-/// Somebody who changes the store: a release, or a yank.
-struct Actor {
-    name: &'static str,
-    deed: Deed,
-    parallel: usize,
-}
-
-enum Deed {
-    Publish {
-        _room: xshell::TempDir,
-        dist: Box<Dist>,
-        source: SourceRecord,
-        required: BTreeSet<Platform>,
-    },
-    Yank(Version),
-}
-
-fn platforms(text: &str) -> BTreeSet<Platform> {
-    text.split_whitespace()
-        .map(|name| Platform::parse(name).unwrap())
-        .collect()
-}
-
-impl Actor {
-    fn yanking(name: &'static str, yanked: &str) -> Arc<Actor> {
-        Arc::new(Actor {
-            name,
-            deed: Deed::Yank(version(yanked)),
-            parallel: 1,
-        })
-    }
-
-    fn publishing(name: &'static str, cargo: Cargo) -> Arc<Actor> {
-        Arc::new(Actor {
-            name,
-            deed: deed(cargo),
-            parallel: 1,
-        })
-    }
-
-    fn hurried(name: &'static str, cargo: Cargo) -> Arc<Actor> {
-        Arc::new(Actor {
-            name,
-            deed: deed(cargo),
-            parallel: 4,
-        })
-    }
-
-    fn act(&self, store: &Store) -> Result<()> {
-        store.preflight()?;
-        match &self.deed {
-            Deed::Yank(version) => {
-                let pointers = Pointers {
-                    store,
-                    project: &inventory().project,
-                    base_url: BASE_URL,
-                    ui: quiet(),
-                    interrupt: interrupt(),
-                };
-                let change = pointers.change(&|index| index.yank(version, true))?;
-                pointers.refresh(change.index).map(drop)
-            }
-            Deed::Publish {
-                dist,
-                source,
-                required,
-                ..
-            } => {
-                let publishing = Publishing {
-                    store,
-                    dist,
-                    inventory: inventory(),
-                    source,
-                    required,
-                    signer: None,
-                    base_url: BASE_URL,
-                    installer_template: Utf8Path::new(concat!(
-                        env!("CARGO_MANIFEST_DIR"),
-                        "/../install.sh"
-                    )),
-                    manner: Manner::Permanent,
-                    refresh_installer: false,
-                    reclaim: false,
-                    allow_unproven: false,
-                    parallel: self.parallel,
-                    ui: quiet(),
-                    interrupt: interrupt(),
-                };
-                publishing.run().map(drop)
-            }
-        }
-    }
-}
-
-fn deed(cargo: Cargo) -> Deed {
-    let room = xshell::Shell::new().unwrap().create_temp_dir().unwrap();
-    let root = Utf8Path::from_path(room.path()).unwrap();
-    let project = &inventory().project;
-    let dist = Dist::open(root, &version(cargo.version), &project.binary).unwrap();
-    let archive = format!("source of {}", cargo.version);
-    let source = SourceRecord {
-        version: version(cargo.version),
-        commit: "c0ffee".repeat(7),
-        tagged: true,
-        dirty: false,
-        file: format!("{}-{}.crate", project.package, cargo.version),
-        sha256: Digest::of(archive.as_bytes()),
-        size: archive.len() as u64,
-        cargo: "cargo 1".into(),
-        rust_version: None,
-    };
-    dist.take_source(&source, archive.as_bytes()).unwrap();
-    for platform in platforms(cargo.built) {
-        build(&dist, platform, cargo);
-    }
-    let required = platforms(cargo.required);
-    seal::seal_version(&dist, project, &required, None).unwrap();
-    Deed::Publish {
-        _room: room,
-        dist: Box::new(dist),
-        source,
-        required,
-    }
-}
-
-fn build(dist: &Dist, platform: Platform, cargo: Cargo) {
-    let bytes = format!("{platform} {} {}", cargo.version, cargo.salt);
-    let partial = dist.partial("binary");
-    fs::write(&partial, &bytes).unwrap();
-    let triple = format!("{}-unknown-{}", platform.arch(), platform.os());
-    let triple = triple.replace("linux", "linux-gnu");
-    let artifact = Artifact {
-        platform,
-        targets: vec![Target::parse(&triple).unwrap()],
-        node: NodeName::parse("node").unwrap(),
-        host: "local".into(),
-        file: dist.artifact_file(platform),
-        sha256: Digest::of(bytes.as_bytes()),
-        size: bytes.len() as u64,
-        floor: "-".into(),
-        needed: vec![],
-        symbol_versions: vec![],
-        proven: true,
-        source: crate::words::SourceKind::Archive,
-        facts: Facts::default(),
-        seconds: 1.0,
-    };
-    dist.keep(&partial, Digest::zero(), artifact).unwrap();
-}
-
-/// Where it is published, with a reader who looks after every request.
-#[derive(Clone)]
-struct World(Arc<Place>);
-
-struct Place {
-    ground: Ground,
-    reader: Mutex<Reader>,
-    violations: Mutex<Vec<String>>,
-}
-
-enum Ground {
-    Bucket(Fake),
-    Directory(xshell::TempDir),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
-    Bucket,
-    Directory,
-}
-
-/// What happens when a publisher is about to send a request.
-type Meddling = Arc<dyn Fn(usize) -> Meddle + Send + Sync>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meddle {
-    Nothing,
-    KillBefore,
-    KillAfter,
-}
-
-impl World {
-    fn new(kind: Shape) -> World {
-        World::with(match kind {
-            Shape::Bucket => Ground::Bucket(Fake::start(Rules {
-                tokens: ["a", "b", "c"].map(String::from).into(),
-                ..Rules::default()
-            })),
-            Shape::Directory => {
-                Ground::Directory(xshell::Shell::new().unwrap().create_temp_dir().unwrap())
-            }
-        })
-    }
-
-    fn with(ground: Ground) -> World {
-        let world = World(Arc::new(Place {
-            ground,
-            reader: Mutex::default(),
-            violations: Mutex::default(),
-        }));
-        if let Ground::Bucket(fake) = &world.0.ground {
-            // Weak: the fake is owned by what this looks at.
-            let place = Arc::downgrade(&world.0);
-            fake.after(move |asked| {
-                if let (true, Some(place)) = (asked.is_write(), place.upgrade()) {
-                    place.look(&asked.path);
-                }
-            });
-        }
-        world
-    }
-
-    /// Lets an actor act; `meddling` is asked before each of its requests. Returns what became of it and how many requests it sent.
-    fn act(&self, actor: &Actor, meddling: Meddling) -> (Result<()>, usize) {
-        let count = Arc::new(AtomicUsize::new(0));
-        let dead = Arc::new(AtomicBool::new(false));
-        let result = match &self.0.ground {
-            Ground::Bucket(fake) => {
-                let (counted, dead) = (count.clone(), dead.clone());
-                fake.before_of(actor.name, move |_| {
-                    if dead.load(Ordering::SeqCst) {
-                        return Fate::Refused(403, "killed");
-                    }
-                    match meddling(counted.fetch_add(1, Ordering::SeqCst)) {
-                        Meddle::Nothing => Fate::Served,
-                        fatal => {
-                            dead.store(true, Ordering::SeqCst);
-                            match fatal {
-                                Meddle::KillAfter => Fate::DoneButRefused(403, "killed"),
-                                _ => Fate::Refused(403, "killed"),
-                            }
-                        }
-                    }
-                });
-                let bucket = Bucket::for_test(
-                    &fake.endpoint(),
-                    Some(actor.name),
-                    PublicReading::BucketIam,
-                    patience(),
-                );
-                actor.act(&Store::Gcs(Box::new(bucket.unwrap())))
-            }
-            Ground::Directory(root) => {
-                let store = Store::directory(root.path().to_str().unwrap()).unwrap();
-                let Store::Dir(mut store) = store else {
-                    unreachable!("a directory was opened")
-                };
-                let (place, counted) = (self.0.clone(), count.clone());
-                store.watch = Watch::new(move |step, name| {
-                    place.look(name);
-                    anyhow::ensure!(!dead.load(Ordering::SeqCst), "killed");
-                    // Within a change the lock is held, and only a kill can happen.
-                    let number = counted.fetch_add(1, Ordering::SeqCst);
-                    let meddle = meddling(if step == Step::Open {
-                        number
-                    } else {
-                        number | INSIDE
-                    });
-                    if meddle != Meddle::Nothing {
-                        dead.store(true, Ordering::SeqCst);
-                        bail!("killed");
-                    }
-                    Ok(())
-                });
-                actor.act(&Store::Dir(store))
-            }
-        };
-        if let Ground::Bucket(fake) = &self.0.ground {
-            fake.leave_alone(actor.name);
-        }
-        self.0.look("the end");
-        (result, count.load(Ordering::SeqCst))
-    }
-
-    fn act_alone(&self, actor: &Actor) -> Result<usize> {
-        let (result, count) = self.act(actor, Arc::new(|_| Meddle::Nothing));
-        result.map(|()| count)
-    }
-
-    /// Each actor in a thread of its own, killed at each point of its plan and started again.
-    fn act_together(&self, actors: &[Arc<Actor>], plans: &[Vec<usize>]) {
-        thread::scope(|scope| {
-            for (actor, points) in actors.iter().zip(plans) {
-                scope.spawn(move || {
-                    for point in points {
-                        // Killed, or done because it was shorter than that.
-                        let _ = self.act(actor, kill_at(*point, Meddle::KillBefore));
-                    }
-                });
-            }
-        });
-    }
-
-    /// Everything that was seen on the way was whole, and the views say what the index says.
-    fn violations(&self) -> Vec<String> {
-        let mut violations = self.0.violations.lock().unwrap().clone();
-        violations.extend(reader::unfinished(&self.0.objects()));
-        violations
-    }
-
-    fn listed(&self) -> Vec<String> {
-        let index = Index::parse(&self.0.objects()["index.json"]).unwrap();
-        let versions = index.versions.iter();
-        versions
-            .flat_map(|(version, entry)| {
-                entry
-                    .platforms
-                    .keys()
-                    .map(move |platform| format!("{version} {platform}"))
-            })
-            .collect()
-    }
-
-    fn text(&self, name: &str) -> String {
-        String::from_utf8(self.0.objects()[name].clone()).unwrap()
-    }
-}
-
-/// Marks a step at which a lock is held.
-const INSIDE: usize = 1 << 40;
-
-impl Place {
-    fn objects(&self) -> BTreeMap<String, Vec<u8>> {
-        match &self.ground {
-            Ground::Bucket(fake) => {
-                let objects = fake.objects().into_iter();
-                objects.map(|(name, stored)| (name, stored.bytes)).collect()
-            }
-            Ground::Directory(root) => reader::files(root.path()),
-        }
-    }
-
-    fn serials(&self) -> BTreeMap<String, u64> {
-        match &self.ground {
-            Ground::Bucket(fake) => {
-                let objects = fake.objects().into_iter();
-                let serial = |metadata: &BTreeMap<String, String>| {
-                    metadata
-                        .get("index-serial")
-                        .map_or(0, |text| text.parse().unwrap())
-                };
-                objects
-                    .map(|(name, stored)| (name, serial(&stored.metadata)))
-                    .collect()
-            }
-            Ground::Directory(root) => {
-                let text =
-                    fs::read(root.path().join(".views.json")).unwrap_or_else(|_| b"{}".to_vec());
-                serde_json::from_slice(&text).unwrap()
-            }
-        }
-    }
-
-    fn look(&self, when: &str) {
-        // One look at a time, so that "earlier" means earlier.
-        let mut reader = self.reader.lock().unwrap();
-        let (serials, objects) = (self.serials(), self.objects());
-        let found = reader.look(&objects, &serials);
-        let found = found
-            .into_iter()
-            .map(|what| format!("{what} (after {when})"));
-        self.violations.lock().unwrap().extend(found);
-    }
-}
+use crate::fake::{Fake, Rules};
+use actor::{Actor, Cargo};
+use anyhow::Result;
+use std::sync::{Arc, Mutex};
+use world::{kill_at, Ground, Meddle, Meddling, Shape, World};
 
 const BOTH: &str = "linux-x86_64 netbsd-x86_64";
 
@@ -457,13 +40,6 @@ const RIVAL: Cargo = Cargo {
 };
 
 const BOTH_KINDS: [Shape; 2] = [Shape::Bucket, Shape::Directory];
-
-fn kill_at(point: usize, how: Meddle) -> Meddling {
-    Arc::new(move |number| match number & !INSIDE == point {
-        true => how,
-        false => Meddle::Nothing,
-    })
-}
 
 fn killed_everywhere(kind: Shape, repair: &Actor, listed: &[&str]) -> usize {
     let victim = Actor::publishing("a", WHOLE);
@@ -528,110 +104,72 @@ struct Meeting {
     before: Option<Cargo>,
     /// Exactly one of them has to give up.
     rivals: bool,
-    listed: &'static [&'static str],
+    listed: Vec<&'static str>,
     latest: &'static str,
 }
 
+const TWO: [&str; 2] = ["0.14.0 linux-x86_64", "0.14.0 netbsd-x86_64"];
+
 fn meetings() -> Vec<Meeting> {
-    const TWO: &[&str] = &["0.14.0 linux-x86_64", "0.14.0 netbsd-x86_64"];
-    const THREE: &[&str] = &[
-        "0.14.0 linux-x86_64",
-        "0.14.0 netbsd-x86_64",
-        "0.15.0 linux-x86_64",
-    ];
-    let meeting = |what, first, second, before, listed, latest| Meeting {
-        what,
-        first,
-        second,
-        before,
-        rivals: what == "other bytes",
-        listed,
-        latest,
-    };
-    let publish = Actor::publishing;
-    let yank = Actor::yanking;
+    let publish = |cargo: Cargo| move |name| Actor::publishing(name, cargo);
+    let yank = |name| Actor::yanking(name, "0.14.0");
+    let (linux, netbsd, next) = (publish(LINUX), publish(NETBSD), publish(NEXT));
+    let (whole, rival) = (publish(WHOLE), publish(RIVAL));
     vec![
-        meeting(
-            "two platforms",
-            publish("a", LINUX),
-            publish("b", NETBSD),
-            None,
-            TWO,
-            "0.14.0\n",
-        ),
-        meeting(
-            "two platforms, the other first",
-            publish("a", NETBSD),
-            publish("b", LINUX),
-            None,
-            TWO,
-            "0.14.0\n",
-        ),
-        meeting(
-            "the same twice",
-            publish("a", WHOLE),
-            publish("b", WHOLE),
-            None,
-            TWO,
-            "0.14.0\n",
-        ),
-        meeting(
-            "two versions",
-            publish("a", WHOLE),
-            publish("b", NEXT),
-            None,
-            THREE,
-            "0.15.0\n",
-        ),
-        meeting(
-            "two versions, the newer first",
-            publish("a", NEXT),
-            publish("b", WHOLE),
-            None,
-            THREE,
-            "0.15.0\n",
-        ),
-        meeting(
-            "a rerun and a yank",
-            publish("a", WHOLE),
-            yank("b", "0.14.0"),
-            Some(WHOLE),
-            TWO,
-            "",
-        ),
-        meeting(
-            "a yank and a rerun",
-            yank("a", "0.14.0"),
-            publish("b", WHOLE),
-            Some(WHOLE),
-            TWO,
-            "",
-        ),
-        meeting(
-            "a yank and another version",
-            yank("a", "0.14.0"),
-            publish("b", NEXT),
-            Some(WHOLE),
-            THREE,
-            "0.15.0\n",
-        ),
-        meeting(
-            "another version and a yank",
-            publish("a", NEXT),
-            yank("b", "0.14.0"),
-            Some(WHOLE),
-            THREE,
-            "0.15.0\n",
-        ),
-        meeting(
-            "other bytes",
-            publish("a", WHOLE),
-            publish("b", RIVAL),
-            None,
-            TWO,
-            "0.14.0\n",
-        ),
+        Meeting::of("two platforms", &linux, &netbsd),
+        Meeting::of("two platforms, the other first", &netbsd, &linux),
+        Meeting::of("the same twice", &whole, &whole),
+        Meeting::of("two versions", &whole, &next).with_next(),
+        Meeting::of("two versions, the newer first", &next, &whole).with_next(),
+        Meeting::of("a rerun and a yank", &whole, &yank).yanked(),
+        Meeting::of("a yank and a rerun", &yank, &whole).yanked(),
+        Meeting::of("a yank and another version", &yank, &next)
+            .yanked()
+            .with_next(),
+        Meeting::of("another version and a yank", &next, &yank)
+            .yanked()
+            .with_next(),
+        Meeting {
+            rivals: true,
+            ..Meeting::of("other bytes", &whole, &rival)
+        },
     ]
+}
+
+impl Meeting {
+    fn of(
+        what: &'static str,
+        first: &dyn Fn(&'static str) -> Arc<Actor>,
+        second: &dyn Fn(&'static str) -> Arc<Actor>,
+    ) -> Meeting {
+        Meeting {
+            what,
+            first: first("a"),
+            second: second("b"),
+            before: None,
+            rivals: false,
+            listed: TWO.to_vec(),
+            latest: "0.14.0\n",
+        }
+    }
+
+    /// 0.14.0 is there already, and one of them yanks it.
+    fn yanked(self) -> Meeting {
+        Meeting {
+            before: Some(WHOLE),
+            latest: "",
+            ..self
+        }
+    }
+
+    /// One of them publishes 0.15.0.
+    fn with_next(mut self) -> Meeting {
+        self.listed.push("0.15.0 linux-x86_64");
+        Meeting {
+            latest: "0.15.0\n",
+            ..self
+        }
+    }
 }
 
 /// Lets the second come, whole, between any two requests of the first. Returns the number of meetings and everything that was wrong.
