@@ -1,6 +1,6 @@
 #!/bin/sh
 {
-# Installs ballistics with what the base system has: docs/install.md. Cut short, it does nothing, thanks to the braces.
+# Installs ballistics with what the base system has: docs/install.md. Thanks to the braces, a part of it does nothing.
 # No here-documents: some shells write them to /tmp.
 
 base_url='https://ballistics.zip'
@@ -15,7 +15,7 @@ usage() {
 }
 
 main() {
-	if [ -n "${ZSH_VERSION-}" ]; then emulate sh; fi
+	[ -z "${ZSH_VERSION-}" ] || emulate sh
 	unset IFS
 	umask 022
 	export LC_ALL=C
@@ -51,7 +51,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 parse_options() {
 	verb=install dry=0 voice=normal asked='' prefix=/usr/local require=${BALLISTICS_REQUIRE_SIGNATURE:-0}
-	work='' job='' guard='' elevate=''
+	work='' job='' guard='' elevate='' code=''
 	while [ $# -gt 0 ]; do
 		option=$1
 		case $1 in --version | --prefix)
@@ -86,9 +86,9 @@ is_version() {
 	say "$1" | grep -Eq '^([0-9]{1,9}\.){2}[0-9]{1,9}(-.+)?$'
 }
 
-# Not every shell has [ and printf built in.
+# Not every shell has [, kill and printf built in.
 require_tools() {
-	for tool in '[' printf mktemp env cat grep sed tr wc date sleep; do
+	for tool in '[' kill printf env cat grep sed tr wc date sleep; do
 		has "$tool" || die 4 "$tool is not in PATH"
 	done
 }
@@ -98,8 +98,8 @@ detect_platform() {
 	case $kernel in
 	Darwin)
 		os=macos kernel=macOS release=$(sw_vers -productVersion)
-		# Under Rosetta uname says x86_64; cron's PATH lacks /usr/sbin.
-		if [ "$(env PATH="$PATH:/usr/sbin" sysctl -n hw.optional.arm64 2>/dev/null || :)" = 1 ]; then cpu=arm64; fi ;;
+		# Under Rosetta uname says x86_64.
+		[ "$(env PATH="$PATH:/usr/sbin" sysctl -n hw.optional.arm64 2>/dev/null)" != 1 ] || cpu=arm64 ;;
 	Linux) os=linux ;;
 	FreeBSD) os=freebsd ;;
 	# uname -m says evbarm on NetBSD/aarch64; uname -p has the CPU.
@@ -113,7 +113,7 @@ detect_platform() {
 	*) unsupported ;;
 	esac
 	# A 64-bit kernel may carry a 32-bit system.
-	if [ "$(getconf LONG_BIT 2>/dev/null || :)" = 32 ]; then unsupported; fi
+	[ "$(getconf LONG_BIT 2>/dev/null)" != 32 ] || unsupported
 	platform=$os-$cpu release=${release%%[!0-9.]*}
 	system=$os-$release
 	if [ $os = linux ]; then
@@ -124,12 +124,13 @@ detect_platform() {
 }
 
 unsupported() {
-	die 3 "there is no ballistics for $(uname -a), LONG_BIT $(getconf LONG_BIT 2>/dev/null || :)" \
+	die 3 "there is no ballistics for $(uname -a), LONG_BIT $(getconf LONG_BIT 2>/dev/null)" \
 		'with Rust: cargo install --git https://github.com/ajokela/ballistics-engine ballistics-engine'
 }
 
 choose_source() {
 	base=${BALLISTICS_BASE_URL:-$base_url} downloader=cp pipe=cat tls=checked ca=''
+	now=$(date +%Y%m%d%H%M%S)
 	scheme=${base%%://*}
 	case $scheme,$base/ in
 	http,*[@\\]*) die 2 "no http with a user: $base" ;;
@@ -148,7 +149,7 @@ choose_source() {
 }
 
 choose_downloader() {
-	case $(command -v curl || :) in
+	case $(command -v curl) in
 	# A snap's curl cannot write our files.
 	'' | */snap/*) ;;
 	*) downloader=curl pipe="curl --proto '=https' --tlsv1.2 -sSf"; return ;;
@@ -159,7 +160,7 @@ choose_downloader() {
 	esac
 	if has wget; then
 		downloader=wget pipe='wget -qO-'
-		case $(wget --version 2>/dev/null || :) in GNU*) downloader=gnu-wget ;; esac
+		case $(wget --version 2>/dev/null) in GNU*) downloader=gnu-wget ;; esac
 	elif ! has "${downloader#*bsd-}" || [ $downloader = cp ]; then
 		die 4 'no downloader: install curl (not as a snap) or wget'
 	# NetBSD has certificates, and checks them, from 10 on.
@@ -168,9 +169,11 @@ choose_downloader() {
 	fi
 }
 
-# In the target, so that nothing crosses file systems and a noexec /tmp does not matter.
+# In the target: no step crosses file systems, and a noexec /tmp does not matter.
 make_work_dir() {
-	trap clean_up EXIT
+	true &
+	last=$!
+	trap 'code=${code:-$?}; stop_jobs; cd /; rm -rf "$work" || :; exit "$code"' EXIT
 	trap 'quit 129' HUP
 	trap 'quit 130' INT
 	trap 'quit 141' PIPE
@@ -187,20 +190,16 @@ make_work_dir() {
 }
 
 work_in() {
-	work=$(mktemp -d "$1/.ballistics.XXXXXXXXXX" 2>/dev/null) && cd "$work" && true >catalog
+	# Named before it is made, for a signal in between.
+	work=$1/.ballistics.$now.$$
+	mkdir -m 700 "$work" 2>/dev/null || { work=''; return 1; }
+	if ! { cd "$work" && true >catalog; }; then die 5 "cannot write to $work"; fi
 }
 
-# After a signal mksh would exit with the status of the EXIT trap.
+# mksh would exit with the status of the EXIT trap.
 quit() {
-	trap - EXIT
-	clean_up
+	code=$1
 	exit "$1"
-}
-
-clean_up() {
-	stop_jobs
-	cd /
-	rm -rf "$work" || :
 }
 
 elevate() {
@@ -221,7 +220,7 @@ again() {
 	esac
 }
 
-# Runs a program for $1 seconds at most: in the background, to act on signals at once; by exec, for $! to be the program.
+# Runs a program for $1 seconds at most, in the background to act on signals at once. Without exec $! may be a shell.
 # The guard is killed: ash and yash lose an early TERM.
 bounded() {
 	seconds=$1
@@ -246,11 +245,12 @@ watch_job() {
 	kill -9 $job
 }
 
+# A signal may come before $! is assigned.
 stop_jobs() {
-	for pid in $guard $job; do
-		{ kill -9 "$pid" && wait "$pid"; } 2>/dev/null || :
+	for pid in $guard $job $!; do
+		[ "$pid" = "$last" ] || { kill -9 "$pid" && wait "$pid"; } 2>/dev/null || :
 	done
-	job='' guard=''
+	job='' guard='' last=$!
 }
 
 # Fetches $1 of the store into $2, of $3 bytes, or says in trouble why not; 44: it is not there.
@@ -270,8 +270,8 @@ get() {
 
 attempt() {
 	url=$base/$1
-	# Around caches, for what changes.
-	case $downloader,$1 in cp,* | */*) ;; *) url="$url?t=$(date +%Y%m%d%H%M%S)" ;; esac
+	# Around caches.
+	case $downloader,$1 in cp,* | */*) ;; *) url="$url?t=$now" ;; esac
 	case $downloader in
 	cp) set -- cp "$url" "$2" ;;
 	curl) set -- curl -fsSL --proto "=$scheme" --tlsv1.2 --connect-timeout 20 -o "$2" "$url" ;;
@@ -285,7 +285,7 @@ attempt() {
 	bounded "${BALLISTICS_TIMEOUT:-600}" "$@"
 }
 
-# No downloader's word is taken: NetBSD's ftp calls half a file a success.
+# NetBSD's ftp calls half a file a success.
 is_sound() {
 	if [ $downloader = wget ] && grep -q 'validation not implemented' log; then tls=unchecked; fi
 	line=''
@@ -303,7 +303,7 @@ is_sound() {
 lost() {
 	warn "cannot fetch $trouble"
 	grep -Eqi 'certificate|ssl|tls' log &&
-		warn "no valid certificate; is the clock right ($(date))? For a TLS proxy, set BALLISTICS_CA_FILE"
+		warn "no valid certificate; a wrong clock ($(date))? a TLS proxy (set BALLISTICS_CA_FILE)?"
 	# Before the @ stands a password.
 	env | grep -i '^[a-z]*_proxy=' | sed 's/=.*@/=/; s/^/install.sh: set is /' >&2
 	quit 6
@@ -330,7 +330,7 @@ judge() {
 	case $1,$verdict,${here%%.*} in
 	# Its ABI is another, but old libraries may be there.
 	openbsd-*,yes,*) older "$needed" "$here" && verdict=perhaps ;;
-	freebsd-*,no,"${needed%%.*}" | netbsd-*,no,"${needed%%.*}") verdict=perhaps ;;
+	[fn]*bsd-*,no,"${needed%%.*}") verdict=perhaps ;;
 	esac
 	case $verdict,$1 in
 	yes,*) ;;
@@ -339,7 +339,6 @@ judge() {
 	esac
 }
 
-# Whether version $1 comes before $2.
 older() {
 	left=${1%%-*}. right=${2%%-*}.
 	while [ -n "$left$right" ]; do
@@ -352,7 +351,7 @@ older() {
 }
 
 list_versions() {
-	if [ ! -s catalog ]; then newest_version; say "$version"; fi
+	[ -s catalog ] || { newest_version; say "$version"; }
 	while read -r v _ _ reason; do
 		say "$v${reason:+  $reason}"
 	done <catalog
@@ -360,14 +359,14 @@ list_versions() {
 
 choose_version() {
 	version=$asked verdict='' size=0
-	if [ -z "$asked" ]; then newest_version; fi
+	[ -n "$asked" ] || newest_version
 	title="ballistics $version" name=ballistics-$version-$platform
 	file=$version/$name
 	while read -r v s fits why; do
-		if [ "$v" = "$version" ]; then size=$s verdict=$fits reason=$why; fi
+		[ "$v" != "$version" ] || size=$s verdict=$fits reason=$why
 	done <catalog
 	case $verdict in
-	'') if [ -n "$asked" ] && [ -s catalog ]; then not_published; fi ;;
+	'') [ -z "$asked" ] || [ ! -s catalog ] || not_published ;;
 	perhaps) warn "$title $reason; trying it" ;;
 	no)
 		fits=$(sed -n '/^[0-9.]* [^ ]* yes/{s/ .*//p;q;}' catalog)
@@ -392,10 +391,9 @@ not_published() {
 }
 
 describe() {
-	say "platform    $platform $system" "binary      $base/$file" "downloader  $downloader" "target      $dest"
+	say "platform: $platform $system" "binary: $base/$file" "downloader: $downloader" "target: $dest"
 }
 
-# A stale view must not take a newer version away.
 is_downgrade() {
 	[ -z "$asked" ] && [ -x "$dest" ] || return 1
 	bounded 10 "$dest" --version >log 2>/dev/null || return 1
@@ -418,7 +416,7 @@ one_hash() {
 
 hash_of() {
 	for tool in sha256sum 'shasum -a 256' 'sha256 -q' 'cksum -a sha256' 'openssl dgst -sha256' 'digest -a sha256'; do
-		if hash=$(eval "$tool" <"$1" 2>/dev/null | one_hash); then return; fi
+		hash=$(eval "$tool" <"$1" 2>/dev/null | one_hash) && return
 	done
 	die 4 'no tool for SHA-256: install coreutils or openssl'
 }
@@ -429,7 +427,7 @@ check_signature() {
 	elif [ -n "$signed_since" ] && older "$version" "$signed_since"; then
 		unsigned 7 "releases before $signed_since are not signed"
 	elif ! has ssh-keygen || ssh-keygen -Y verify </dev/null 2>&1 | grep -Eq 'option(:| --) ?Y|No user exists'; then
-		unsigned 4 'it takes ssh-keygen (OpenSSH 8.1), and a user with a name'
+		unsigned 4 'it takes ssh-keygen of OpenSSH 8.1 and a named user'
 	else
 		verify_signature
 	fi
@@ -472,7 +470,7 @@ try_binary() {
 	[ "$(cat said)" = "$title" ] || die 8 "$title calls itself: $(cat said)"
 }
 
-# A copy made by root is root's own; a rename is better.
+# root makes a copy of its own.
 place_binary() {
 	say "$sum  $dest" >receipt
 	# shellcheck disable=SC2016

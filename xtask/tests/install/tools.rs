@@ -21,10 +21,10 @@ pub const SHELLS: [&str; 12] = [
     "posh",
 ];
 
-/// What install.sh may use on every system, and no more. yash in POSIX mode wants `test` and `true` in PATH too.
-const BASE: [&str; 23] = [
-    "[", "test", "true", "printf", "env", "mktemp", "mkdir", "rm", "mv", "cp", "chmod", "cat",
-    "grep", "sed", "tr", "wc", "date", "sleep", "id", "getconf", "uname", "ls", "sh",
+/// What install.sh may use on every system, and no more. yash in POSIX mode wants `test` and `true` in PATH too, posh `kill`.
+const BASE: [&str; 22] = [
+    "[", "test", "true", "printf", "env", "mkdir", "rm", "mv", "cp", "chmod", "cat",
+    "grep", "sed", "tr", "wc", "date", "sleep", "id", "kill", "getconf", "uname", "sh",
 ];
 
 /// Where a tool lies, or which package brings it.
@@ -50,6 +50,7 @@ fn package(tool: &str) -> &str {
         "setpriv" | "unshare" | "mount" => "util-linux",
         "sha256sum" | "cksum" | "timeout" => "coreutils",
         "getconf" => "libc-bin",
+        "kill" => "procps",
         other => other,
     }
 }
