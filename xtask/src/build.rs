@@ -17,13 +17,15 @@ use crate::sign::Signer;
 use crate::ssh::Programs;
 use crate::ui::{JobLine, Row, Ui};
 use crate::words::{
-    show_duration, Artifact, Digest, Failure, FailureClass, Outcome, SourceKind, Stage,
+    show_duration, Artifact, Digest, Facts, Failure, FailureClass, Outcome, SourceKind, Stage,
 };
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use object::ReadCache;
 use serde_json::json;
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -282,38 +284,39 @@ impl Build<'_> {
         {
             return Ok(Err(failure.clone()));
         }
-        let lost = |class, message: String| {
-            Ok(Err(Failure {
-                stage: Stage::Collect,
-                class,
-                message,
-            }))
-        };
         let Some(frame) = answer
             .binaries
             .iter()
             .find(|frame| frame.target == node.target)
         else {
-            return lost(
-                FailureClass::Transfer,
-                "the binary did not arrive whole; the same command tries again".into(),
-            );
+            let message = "the binary did not arrive whole; the same command tries again";
+            return Ok(Err(not_collected(FailureClass::Transfer, message.into())));
         };
-        let bytes = cut_out(frame)?;
-        if Digest::of(&bytes) != frame.sha256 {
-            return lost(
-                FailureClass::Transfer,
-                format!(
-                    "the binary arrived damaged (expected {}); the same command tries again",
-                    frame.sha256
-                ),
-            );
+        let partial = self.dist.partial(&self.dist.artifact_file(node.platform()));
+        cut_out(frame, &partial).with_context(|| format!("{partial} cannot be written"))?;
+        match examine(node, frame, &partial)? {
+            Ok(linked) => {
+                let artifact = self.artifact(node, frame, linked, &answer.probe.facts);
+                let seconds = elapsed.as_secs_f64();
+                self.keep(
+                    node,
+                    &partial,
+                    Artifact {
+                        seconds,
+                        ..artifact
+                    },
+                )
+                .map(Ok)
+            }
+            Err(failure) => {
+                remove_if_there(&partial)?;
+                Ok(Err(failure))
+            }
         }
-        let linked = match judge_file(&bytes, node) {
-            Ok(linked) => linked,
-            Err(why) => return lost(FailureClass::Proof, why),
-        };
-        let artifact = Artifact {
+    }
+
+    fn artifact(&self, node: &Node, frame: &Arrived, linked: Linked, facts: &Facts) -> Artifact {
+        Artifact {
             platform: node.platform(),
             targets: vec![node.target.clone()],
             node: node.name.clone(),
@@ -321,28 +324,23 @@ impl Build<'_> {
             file: self.dist.artifact_file(node.platform()),
             sha256: frame.sha256.clone(),
             size: frame.size,
-            floor: linked.floor(node.platform(), &answer.probe.facts),
+            floor: linked.floor(node.platform(), facts),
             needed: linked.needed,
             symbol_versions: linked.symbol_versions,
             proven: node.prove,
-            source: if node.build_command.is_some() {
-                SourceKind::Own
-            } else {
-                SourceKind::Archive
+            source: match node.build_command {
+                Some(_) => SourceKind::Own,
+                None => SourceKind::Archive,
             },
-            facts: answer.probe.facts.clone(),
-            seconds: elapsed.as_secs_f64(),
-        };
-        self.keep(node, artifact.clone(), &bytes)?;
-        Ok(Ok(artifact))
+            facts: facts.clone(),
+            seconds: 0.0,
+        }
     }
 
-    fn keep(&self, node: &Node, artifact: Artifact, bytes: &[u8]) -> Result<()> {
-        let partial = self.dist.partial(&artifact.file);
-        write_executable(&partial, bytes)
-            .with_context(|| format!("{partial} cannot be written"))?;
-        self.dist.keep(&partial, self.key(node), artifact.clone())?;
-        self.seal(&artifact)
+    fn keep(&self, node: &Node, partial: &Utf8Path, artifact: Artifact) -> Result<Artifact> {
+        self.dist.keep(partial, self.key(node), artifact.clone())?;
+        self.seal(&artifact)?;
+        Ok(artifact)
     }
 
     fn seal(&self, artifact: &Artifact) -> Result<()> {
@@ -442,38 +440,49 @@ fn backoff(attempt: u32) -> Duration {
     Duration::from_millis(jitter * (1 << attempt.min(5)))
 }
 
-/// What the file says of itself, or why it is not what its node should have built.
-fn judge_file(bytes: &[u8], node: &Node) -> Result<Linked, String> {
-    let linked = object_file::check(bytes, node.platform())
-        .map_err(|error| format!("what was built is not for {}: {error:#}", node.platform()))?;
-    match (&node.max_glibc, linked.glibc()) {
-        (Some(limit), Some(needed)) if object_file::is_newer(needed, limit) => Err(format!(
-            "it needs glibc {needed}, and `max_glibc` is {limit}; build on an older system, or raise the limit"
-        )),
-        _ => Ok(linked),
+/// What arrived is what the node hashed, and a program for the node's platform that runs on systems as old as it has to.
+fn examine(node: &Node, frame: &Arrived, file: &Utf8Path) -> Result<Result<Linked, Failure>> {
+    let open = || File::open(file).with_context(|| format!("reading {file}"));
+    let (sha256, _) = Digest::of_reader(open()?)?;
+    if sha256 != frame.sha256 {
+        let expected = &frame.sha256;
+        let message = format!("the binary arrived damaged (expected {expected}, got {sha256}); the same command tries again");
+        return Ok(Err(not_collected(FailureClass::Transfer, message)));
+    }
+    let platform = node.platform();
+    let verdict = match object_file::check(&ReadCache::new(open()?), platform) {
+        Ok(linked) => match too_new(node, &linked) {
+            None => return Ok(Ok(linked)),
+            Some(why) => why,
+        },
+        Err(error) => format!("what was built is not for {platform}: {error:#}"),
+    };
+    Ok(Err(not_collected(FailureClass::Proof, verdict)))
+}
+
+fn too_new(node: &Node, linked: &Linked) -> Option<String> {
+    let (limit, needed) = (node.max_glibc.as_ref()?, linked.glibc()?);
+    object_file::is_newer(needed, limit).then(|| format!("it needs glibc {needed}, and `max_glibc` is {limit}; build on an older system, or raise the limit"))
+}
+
+fn not_collected(class: FailureClass, message: String) -> Failure {
+    Failure {
+        stage: Stage::Collect,
+        class,
+        message,
     }
 }
 
-fn cut_out(arrived: &Arrived) -> Result<Vec<u8>> {
-    let path = &arrived.path;
-    let mut file = File::open(path).with_context(|| format!("reading {path}"))?;
-    file.seek(SeekFrom::Start(arrived.offset))?;
-    let mut bytes = Vec::new();
-    file.take(arrived.size)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("reading {path}"))?;
-    Ok(bytes)
-}
-
-fn write_executable(path: &Utf8Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
+/// From one file to another, so that memory does not grow with a binary's size.
+fn cut_out(arrived: &Arrived, to: &Utf8Path) -> io::Result<()> {
+    let mut from = File::open(&arrived.path)?;
+    from.seek(SeekFrom::Start(arrived.offset))?;
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o755)
-        .open(path)?;
-    file.write_all(bytes)?;
+        .open(to)?;
+    io::copy(&mut from.take(arrived.size), &mut file)?;
     file.sync_all()
 }

@@ -137,8 +137,9 @@ pub struct Arrived {
     pub sha256: Digest,
 }
 
-/// How often the log and the clocks are looked at.
-const TICK: Duration = Duration::from_millis(5);
+/// How often the log and the clocks are looked at: often while something happens, seldom in a long silence.
+const TICK: Duration = Duration::from_millis(2);
+const SILENT_TICK: Duration = Duration::from_millis(20);
 const PAUSE_TICK: Duration = Duration::from_millis(20);
 /// After its stdin closes a node has this long to end what it started.
 const GRACE: Duration = Duration::from_secs(5);
@@ -185,7 +186,7 @@ pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
             break None;
         }
         if lines.is_empty() {
-            thread::sleep(TICK);
+            thread::sleep((log.silence() / 50).clamp(TICK, SILENT_TICK));
         }
     };
     session.end(match conversation.end {

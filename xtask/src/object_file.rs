@@ -6,7 +6,7 @@ use crate::words::{Arch, Facts, Os, Platform};
 use anyhow::{bail, Context, Result};
 use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader, SectionHeader, SectionTable};
 use object::read::macho::{FatArch, LoadCommandVariant, MachHeader, MachOFatFile32};
-use object::{elf, macho, Endianness};
+use object::{elf, macho, Endianness, ReadRef};
 
 /// What the linker put in.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Linked {
 }
 
 /// Refuses a file that is not an executable of this platform.
-pub fn check(data: &[u8], platform: Platform) -> Result<Linked> {
+pub fn check<'data>(data: impl ReadRef<'data>, platform: Platform) -> Result<Linked> {
     let (os, linked) = match (platform.arch(), object::FileKind::parse(data)) {
         (Arch::Universal, Ok(object::FileKind::MachOFat32)) => return check_universal(data),
         (_, Ok(object::FileKind::Elf64)) => read_elf(data, platform)?,
@@ -43,13 +43,11 @@ pub fn check(data: &[u8], platform: Platform) -> Result<Linked> {
     }
 }
 
-fn first_bytes(data: &[u8]) -> String {
-    match data.len() {
-        0 => "it is empty".into(),
-        _ => format!(
-            "it starts with `{}`",
-            data[..data.len().min(16)].escape_ascii()
-        ),
+fn first_bytes<'data>(data: impl ReadRef<'data>) -> String {
+    let length = data.len().unwrap_or(0);
+    match data.read_bytes_at(0, length.min(16)) {
+        Ok(bytes) if length > 0 => format!("it starts with `{}`", bytes.escape_ascii()),
+        _ => "it is empty".into(),
     }
 }
 
@@ -90,9 +88,9 @@ fn numbers(version: &str) -> Vec<u32> {
         .collect()
 }
 
-type Elf<'data> = ElfFile64<'data, Endianness>;
+type Elf<'data, R> = ElfFile64<'data, Endianness, R>;
 
-fn read_elf(data: &[u8], platform: Platform) -> Result<(Option<Os>, Linked)> {
+fn read_elf<'data>(data: impl ReadRef<'data>, platform: Platform) -> Result<(Option<Os>, Linked)> {
     let file = Elf::parse(data).context("its ELF headers are damaged")?;
     let (header, endian) = (file.elf_header(), file.endian());
     let machine = match platform.arch() {
@@ -146,7 +144,7 @@ fn read_elf(data: &[u8], platform: Platform) -> Result<(Option<Os>, Linked)> {
     Ok((said.first().copied(), linked))
 }
 
-fn interpreter(file: &Elf) -> Result<Option<String>> {
+fn interpreter<'data>(file: &Elf<'data, impl ReadRef<'data>>) -> Result<Option<String>> {
     for segment in file.elf_program_headers() {
         if let Some(path) = segment
             .interpreter(file.endian(), file.data())
@@ -169,7 +167,9 @@ fn os_of_interpreter(path: &str) -> Option<Os> {
 }
 
 /// The system, and its release where the note has one.
-fn read_notes(file: &Elf) -> Result<(Option<Os>, Option<String>)> {
+fn read_notes<'data>(
+    file: &Elf<'data, impl ReadRef<'data>>,
+) -> Result<(Option<Os>, Option<String>)> {
     let endian = file.endian();
     for segment in file.elf_program_headers() {
         let Some(mut notes) = segment
@@ -213,15 +213,15 @@ fn read_notes(file: &Elf) -> Result<(Option<Os>, Option<String>)> {
     Ok((None, None))
 }
 
-fn sections<'data>(
-    file: &Elf<'data>,
-) -> Result<SectionTable<'data, elf::FileHeader64<Endianness>>> {
+fn sections<'data, R: ReadRef<'data>>(
+    file: &Elf<'data, R>,
+) -> Result<SectionTable<'data, elf::FileHeader64<Endianness>, R>> {
     file.elf_header()
         .sections(file.endian(), file.data())
         .context("its section headers are damaged")
 }
 
-fn is_pie(file: &Elf) -> Result<bool> {
+fn is_pie<'data>(file: &Elf<'data, impl ReadRef<'data>>) -> Result<bool> {
     let endian = file.endian();
     let Some((entries, _)) = sections(file)?.dynamic(endian, file.data())? else {
         return Ok(false);
@@ -232,7 +232,7 @@ fn is_pie(file: &Elf) -> Result<bool> {
     }))
 }
 
-fn read_dynamic(file: &Elf) -> Result<Linked> {
+fn read_dynamic<'data>(file: &Elf<'data, impl ReadRef<'data>>) -> Result<Linked> {
     let (endian, data) = (file.endian(), file.data());
     let table = sections(file)?;
     let mut linked = Linked::default();
@@ -242,9 +242,13 @@ fn read_dynamic(file: &Elf) -> Result<Linked> {
             .iter()
             .filter(|entry| entry.d_tag(endian) == u64::from(elf::DT_NEEDED))
         {
+            let name = u32::try_from(entry.d_val(endian))
+                .ok()
+                .and_then(|offset| strings.get(offset).ok())
+                .context("a library's name is cut short")?;
             linked
                 .needed
-                .push(String::from_utf8_lossy(entry.string(endian, strings)?).into_owned());
+                .push(String::from_utf8_lossy(name).into_owned());
         }
     }
     for section in table.iter() {
@@ -287,7 +291,7 @@ fn keep_newest(versions: &mut Vec<String>, new: &str) {
     }
 }
 
-fn read_mach(data: &[u8], arch: Arch) -> Result<(Option<Os>, Linked)> {
+fn read_mach<'data>(data: impl ReadRef<'data>, arch: Arch) -> Result<(Option<Os>, Linked)> {
     let header = macho::MachHeader64::<Endianness>::parse(data, 0)
         .context("its Mach-O header is damaged")?;
     let endian = header.endian()?;
@@ -326,8 +330,9 @@ fn read_mach(data: &[u8], arch: Arch) -> Result<(Option<Os>, Linked)> {
                     .fileoff
                     .get(endian)
                     .saturating_add(segment.filesize.get(endian));
-                if end > data.len() as u64 {
-                    bail!("it is cut short: {} bytes of at least {end}", data.len());
+                let length = data.len().unwrap_or(0);
+                if end > length {
+                    bail!("it is cut short: {length} bytes of at least {end}");
                 }
             }
             LoadCommandVariant::LinkeditData(_) if command.cmd() == macho::LC_CODE_SIGNATURE => {
@@ -347,7 +352,7 @@ fn mac_release(packed: u32) -> String {
     format!("{}.{}", packed >> 16, packed >> 8 & 0xff)
 }
 
-fn check_universal(data: &[u8]) -> Result<Linked> {
+fn check_universal<'data>(data: impl ReadRef<'data>) -> Result<Linked> {
     let fat = MachOFatFile32::parse(data).context("its universal header is damaged")?;
     let mut found = Vec::new();
     let mut linked = Linked::default();
@@ -385,7 +390,7 @@ mod tests {
         for file in Platform::all() {
             let data = fixture(&file.to_string());
             for asked in Platform::all() {
-                let result = check(&data, asked);
+                let result = check(&data[..], asked);
                 assert_eq!(
                     result.is_ok(),
                     file == asked,
@@ -413,22 +418,27 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                check(&fixture(file), linux).unwrap_err().to_string(),
+                check(&fixture(file)[..], linux).unwrap_err().to_string(),
                 expected
             );
         }
-        let library = check(&fixture("macos-aarch64.dylib"), platform("macos-aarch64"));
+        let library = check(
+            &fixture("macos-aarch64.dylib")[..],
+            platform("macos-aarch64"),
+        );
         assert_eq!(
             library.unwrap_err().to_string(),
             "it is a Mach-O object or library, not a program"
         );
-        let page = check(b"<!doctype html>", linux).unwrap_err().to_string();
+        let page = check(&b"<!doctype html>"[..], linux)
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             page,
             "it is no executable: it starts with `<!doctype html>`"
         );
         assert_eq!(
-            check(b"", linux).unwrap_err().to_string(),
+            check(&b""[..], linux).unwrap_err().to_string(),
             "it is no executable: it is empty"
         );
     }
@@ -455,12 +465,12 @@ mod tests {
     fn static_linux_programs_are_taken_for_linux_only() {
         for name in ["linux-x86_64-static", "linux-x86_64-static-pie"] {
             let data = fixture(name);
-            let linked = check(&data, platform("linux-x86_64")).unwrap();
+            let linked = check(&data[..], platform("linux-x86_64")).unwrap();
             assert_eq!(
                 linked.floor(platform("linux-x86_64"), &Facts::default()),
                 "-"
             );
-            let error = check(&data, platform("netbsd-x86_64"))
+            let error = check(&data[..], platform("netbsd-x86_64"))
                 .unwrap_err()
                 .to_string();
             assert_eq!(error, "nothing in it says that it is for netbsd");
@@ -483,10 +493,10 @@ mod tests {
             ("macos-aarch64", "macos-11.0"),
             ("macos-x86_64", "macos-10.12"),
         ] {
-            let linked = check(&fixture(name), platform(name)).unwrap();
+            let linked = check(&fixture(name)[..], platform(name)).unwrap();
             assert_eq!(linked.floor(platform(name), &builder), floor, "{name}");
         }
-        let elsewhere = check(&fixture("openbsd-x86_64"), platform("openbsd-x86_64")).unwrap();
+        let elsewhere = check(&fixture("openbsd-x86_64")[..], platform("openbsd-x86_64")).unwrap();
         assert_eq!(
             elsewhere.floor(platform("openbsd-x86_64"), &Facts::default()),
             "-"
@@ -495,12 +505,12 @@ mod tests {
 
     #[test]
     fn needed_libraries_and_symbol_versions_are_read() {
-        let linux = check(&fixture("linux-x86_64"), platform("linux-x86_64")).unwrap();
+        let linux = check(&fixture("linux-x86_64")[..], platform("linux-x86_64")).unwrap();
         assert_eq!(
             (linux.needed, linux.symbol_versions),
             (vec!["libc.so.6".into()], vec!["GLIBC_2.34".into()])
         );
-        let freebsd = check(&fixture("freebsd-aarch64"), platform("freebsd-aarch64")).unwrap();
+        let freebsd = check(&fixture("freebsd-aarch64")[..], platform("freebsd-aarch64")).unwrap();
         assert_eq!(
             (freebsd.needed, freebsd.symbol_versions),
             (vec!["libc.so.7".into()], vec!["FBSD_1.7".into()])

@@ -43,7 +43,7 @@ pub fn join(dist: &Dist, version: &Version) -> Result<Artifact> {
         );
     }
     let bytes = fs::read(&partial).with_context(|| format!("lipo left no {partial}"))?;
-    let linked = object_file::check(&bytes, Platform::MACOS_UNIVERSAL)
+    let linked = object_file::check(&bytes[..], Platform::MACOS_UNIVERSAL)
         .context("what lipo made will not do")?;
     let artifact = Artifact {
         platform: Platform::MACOS_UNIVERSAL,

@@ -14,8 +14,8 @@ mod tools;
 use case::{case, After, Case, Keys, Room};
 use server::{Fault, Server};
 use std::fs;
-use std::panic::AssertUnwindSafe;
 use std::os::unix::fs::{symlink, PermissionsExt};
+use std::panic::AssertUnwindSafe;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -74,14 +74,24 @@ fn unprivileged(case: Case) -> Case {
     if !is_root() {
         return case;
     }
-    case.wrapper(["/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"])
-        .before(|room| {
-            let status = Command::new("chown")
-                .args(["-R", "65534:65534"])
-                .arg(&room.place)
-                .status();
-            assert!(status.is_ok_and(|status| status.success()), "root may chown");
-        })
+    case.wrapper([
+        "/usr/bin/setpriv",
+        "--reuid",
+        "65534",
+        "--regid",
+        "65534",
+        "--clear-groups",
+    ])
+    .before(|room| {
+        let status = Command::new("chown")
+            .args(["-R", "65534:65534"])
+            .arg(&room.place)
+            .status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "root may chown"
+        );
+    })
 }
 
 fn is_root() -> bool {
@@ -242,36 +252,204 @@ fn faults(platform: &str) -> Vec<(&'static str, String, Fault, i32, &'static str
     let other = store::sha256(b"something else");
     let text = |text: String| Fault::Body(text.into_bytes());
     vec![
-        ("no program", binary.clone(), Fault::Missing, 6, "cannot fetch"),
-        ("no versions.txt", "versions.txt".into(), Fault::Missing, 6, "cannot fetch"),
-        ("no sidecar", sidecar.clone(), Fault::Missing, 6, "cannot fetch"),
-        ("no signature", signature.clone(), Fault::Missing, 7, "must be signed, and is not"),
+        (
+            "no program",
+            binary.clone(),
+            Fault::Missing,
+            6,
+            "cannot fetch",
+        ),
+        (
+            "no versions.txt",
+            "versions.txt".into(),
+            Fault::Missing,
+            6,
+            "cannot fetch",
+        ),
+        (
+            "no sidecar",
+            sidecar.clone(),
+            Fault::Missing,
+            6,
+            "cannot fetch",
+        ),
+        (
+            "no signature",
+            signature.clone(),
+            Fault::Missing,
+            7,
+            "must be signed, and is not",
+        ),
         ("503 once", binary.clone(), Fault::BusyOnce, 0, ""),
-        ("503 for versions.txt once", "versions.txt".into(), Fault::BusyOnce, 0, ""),
-        ("503 for ever", "catalog.txt".into(), Fault::Busy, 6, "cannot fetch"),
-        ("a body cut short once", binary.clone(), Fault::CutOnce, 0, ""),
-        ("a body cut short", binary.clone(), Fault::Cut, 6, "cannot fetch"),
-        ("a flipped bit", binary.clone(), Fault::Flip, 7, "has not its checksum"),
-        ("a page for the program", binary.clone(), Fault::Html, 6, "cannot fetch"),
-        ("a page for versions.txt", "versions.txt".into(), Fault::Html, 6, "a web page came instead"),
-        ("a page for the sidecar", sidecar.clone(), Fault::Html, 6, "a web page came instead"),
-        ("a page for the catalog", "catalog.txt".into(), Fault::Html, 6, "a web page came instead"),
-        ("an empty program", binary.clone(), Fault::Empty, 6, "cut short"),
-        ("an empty sidecar", sidecar.clone(), Fault::Empty, 6, "cut short"),
-        ("an empty versions.txt", "versions.txt".into(), Fault::Empty, 6, "cut short"),
+        (
+            "503 for versions.txt once",
+            "versions.txt".into(),
+            Fault::BusyOnce,
+            0,
+            "",
+        ),
+        (
+            "503 for ever",
+            "catalog.txt".into(),
+            Fault::Busy,
+            6,
+            "cannot fetch",
+        ),
+        (
+            "a body cut short once",
+            binary.clone(),
+            Fault::CutOnce,
+            0,
+            "",
+        ),
+        (
+            "a body cut short",
+            binary.clone(),
+            Fault::Cut,
+            6,
+            "cannot fetch",
+        ),
+        (
+            "a flipped bit",
+            binary.clone(),
+            Fault::Flip,
+            7,
+            "has not its checksum",
+        ),
+        (
+            "a page for the program",
+            binary.clone(),
+            Fault::Html,
+            6,
+            "cannot fetch",
+        ),
+        (
+            "a page for versions.txt",
+            "versions.txt".into(),
+            Fault::Html,
+            6,
+            "a web page came instead",
+        ),
+        (
+            "a page for the sidecar",
+            sidecar.clone(),
+            Fault::Html,
+            6,
+            "a web page came instead",
+        ),
+        (
+            "a page for the catalog",
+            "catalog.txt".into(),
+            Fault::Html,
+            6,
+            "a web page came instead",
+        ),
+        (
+            "an empty program",
+            binary.clone(),
+            Fault::Empty,
+            6,
+            "cut short",
+        ),
+        (
+            "an empty sidecar",
+            sidecar.clone(),
+            Fault::Empty,
+            6,
+            "cut short",
+        ),
+        (
+            "an empty versions.txt",
+            "versions.txt".into(),
+            Fault::Empty,
+            6,
+            "cut short",
+        ),
         ("a redirect", binary.clone(), Fault::RedirectAbsolute, 0, ""),
-        ("no hash in the sidecar", sidecar.clone(), text("not a hash\n".into()), 7, "holds no SHA-256"),
-        ("a SHA-512 in the sidecar", sidecar.clone(), text(format!("{hash}{hash}\n")), 7, "holds no SHA-256"),
-        ("two hashes in the sidecar", sidecar.clone(), text(format!("{hash}\n{other}\n")), 7, "holds no SHA-256"),
-        ("another hash in the sidecar", sidecar.clone(), text(format!("{other}\n")), 7, "is not signed by a release key"),
-        ("a name after the hash", sidecar.clone(), text(format!("{hash}  ballistics\n")), 0, ""),
-        ("a BSD sidecar", sidecar.clone(), text(format!("SHA256 (./ballistics) = {hash}\n")), 0, ""),
-        ("capitals and CR in the sidecar", sidecar, text(format!("{}\r\n", hash.to_uppercase())), 0, ""),
-        ("a stale pointer", "versions.txt".into(), text(format!("{platform}:0.15.0\n")), 6, "cannot fetch"),
-        ("nonsense in versions.txt", "versions.txt".into(), text(format!("{platform}:../../x\n")), 7, "no version: ../../x"),
-        ("CR in versions.txt", "versions.txt".into(), text(format!("{platform}:{NEWEST}\r\n")), 0, ""),
-        ("nothing for this platform", "versions.txt".into(), text("plan9-amd64:0.14.0\n".into()), 3, "yet in http"),
-        ("nonsense as signature", signature, text("not a signature\n".into()), 7, "is not signed by a release key"),
+        (
+            "no hash in the sidecar",
+            sidecar.clone(),
+            text("not a hash\n".into()),
+            7,
+            "holds no SHA-256",
+        ),
+        (
+            "a SHA-512 in the sidecar",
+            sidecar.clone(),
+            text(format!("{hash}{hash}\n")),
+            7,
+            "holds no SHA-256",
+        ),
+        (
+            "two hashes in the sidecar",
+            sidecar.clone(),
+            text(format!("{hash}\n{other}\n")),
+            7,
+            "holds no SHA-256",
+        ),
+        (
+            "another hash in the sidecar",
+            sidecar.clone(),
+            text(format!("{other}\n")),
+            7,
+            "is not signed by a release key",
+        ),
+        (
+            "a name after the hash",
+            sidecar.clone(),
+            text(format!("{hash}  ballistics\n")),
+            0,
+            "",
+        ),
+        (
+            "a BSD sidecar",
+            sidecar.clone(),
+            text(format!("SHA256 (./ballistics) = {hash}\n")),
+            0,
+            "",
+        ),
+        (
+            "capitals and CR in the sidecar",
+            sidecar,
+            text(format!("{}\r\n", hash.to_uppercase())),
+            0,
+            "",
+        ),
+        (
+            "a stale pointer",
+            "versions.txt".into(),
+            text(format!("{platform}:0.15.0\n")),
+            6,
+            "cannot fetch",
+        ),
+        (
+            "nonsense in versions.txt",
+            "versions.txt".into(),
+            text(format!("{platform}:../../x\n")),
+            7,
+            "no version: ../../x",
+        ),
+        (
+            "CR in versions.txt",
+            "versions.txt".into(),
+            text(format!("{platform}:{NEWEST}\r\n")),
+            0,
+            "",
+        ),
+        (
+            "nothing for this platform",
+            "versions.txt".into(),
+            text("plan9-amd64:0.14.0\n".into()),
+            3,
+            "yet in http",
+        ),
+        (
+            "nonsense as signature",
+            signature,
+            text("not a signature\n".into()),
+            7,
+            "is not signed by a release key",
+        ),
     ]
 }
 
@@ -325,7 +503,11 @@ fn every_fault_of_a_server_is_met_with_every_downloader() {
                 .fault(newest(downloader.home().platform), Fault::Cut)
                 .fails(
                     // Without a size only the hash can tell; the others notice by themselves.
-                    if downloader == Downloader::NetbsdFtp { 7 } else { 6 },
+                    if downloader == Downloader::NetbsdFtp {
+                        7
+                    } else {
+                        6
+                    },
                     "install.sh: ",
                 ),
         );
@@ -342,8 +524,10 @@ fn every_fault_of_a_server_is_met_with_every_downloader() {
                 .fault(
                     format!("{}.sha256.sig", newest(downloader.home().platform)),
                     Fault::Body(
-                        store::published().files
-                            [&format!("{}.sha256.sig", store::object(OLDER, downloader.home().platform))]
+                        store::published().files[&format!(
+                            "{}.sha256.sig",
+                            store::object(OLDER, downloader.home().platform)
+                        )]
                             .clone(),
                     ),
                 )
@@ -367,7 +551,11 @@ fn a_signature_is_checked_wherever_it_can_be() {
     let mut cases = vec![];
     let required = "no signature can be checked";
     let old = "it takes ssh-keygen";
-    for (row, downloader) in NETWORK.into_iter().chain([Downloader::Directory]).enumerate() {
+    for (row, downloader) in NETWORK
+        .into_iter()
+        .chain([Downloader::Directory])
+        .enumerate()
+    {
         let platform = downloader.home().platform;
         let signature = format!("{}.sha256.sig", newest(platform));
         let base = |name: &str| {
@@ -376,7 +564,9 @@ fn a_signature_is_checked_wherever_it_can_be() {
                 .downloader(downloader)
         };
         cases.extend([
-            base("the second of two keys").keys(Keys::Both).says("SHA-256 and signature"),
+            base("the second of two keys")
+                .keys(Keys::Both)
+                .says("SHA-256 and signature"),
             base("another key")
                 .keys(Keys::Other)
                 .fails(7, "is not signed by a release key"),
@@ -440,11 +630,24 @@ fn nameless_user(case: Case) -> Case {
     if !is_root() {
         return case.wrapper(["/usr/bin/unshare", "--user", "--map-user=54321"]);
     }
-    case.wrapper(["/usr/bin/setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"])
-        .before(|room| {
-            let status = Command::new("chown").args(["-R", "54321"]).arg(&room.place).status();
-            assert!(status.is_ok_and(|status| status.success()), "root may chown");
-        })
+    case.wrapper([
+        "/usr/bin/setpriv",
+        "--reuid",
+        "54321",
+        "--regid",
+        "54321",
+        "--clear-groups",
+    ])
+    .before(|room| {
+        let status = Command::new("chown")
+            .args(["-R", "54321"])
+            .arg(&room.place)
+            .status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "root may chown"
+        );
+    })
 }
 
 #[test]
@@ -466,13 +669,19 @@ fn certificates_are_checked_or_a_signature_is_required() {
                 case
             }
         };
-        cases.push(base("a CA from BALLISTICS_CA_FILE").env("BALLISTICS_CA_FILE", &trusted).says("installed {dest}"));
+        cases.push(
+            base("a CA from BALLISTICS_CA_FILE")
+                .env("BALLISTICS_CA_FILE", &trusted)
+                .says("installed {dest}"),
+        );
         let unknown = base("an unknown CA");
         cases.push(match downloader {
             // The shim of a system's ftp is tnftp of 2021: it checks nothing, whatever its system.
             Downloader::NetbsdFtp => unknown.says("SHA-256 and signature"),
             Downloader::BusyboxWget => unknown.fails(6, "cannot fetch"),
-            _ => unknown.fails(6, "no valid certificate").warns("BALLISTICS_CA_FILE"),
+            _ => unknown
+                .fails(6, "no valid certificate")
+                .warns("BALLISTICS_CA_FILE"),
         });
     }
     let netbsd9 = |name: &str| {
@@ -488,7 +697,9 @@ fn certificates_are_checked_or_a_signature_is_required() {
         netbsd9("NetBSD 9 with its own ssh-keygen")
             .with("ssh-keygen", "ssh-keygen-old")
             .fails(4, unchecked),
-        netbsd9("NetBSD 9 and an installer without keys").keys(Keys::None).fails(7, unchecked),
+        netbsd9("NetBSD 9 and an installer without keys")
+            .keys(Keys::None)
+            .fails(7, unchecked),
         netbsd9("NetBSD 9 and a version from before the signatures")
             .args(["--version", UNSIGNED])
             .fails(7, unchecked),
@@ -522,14 +733,74 @@ impl TlsFront {
     fn start() -> TlsFront {
         let dir = store::tempdir("tls");
         let openssl = |words: &[&str]| {
-            let output = Command::new(tools::find("openssl")).args(words).current_dir(&dir).output();
+            let output = Command::new(tools::find("openssl"))
+                .args(words)
+                .current_dir(&dir)
+                .output();
             let output = output.expect("openssl runs");
-            assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "openssl: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         };
-        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout"];
-        openssl(&[&["req", "-x509"], &key[..], &["ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=throw-away"]].concat());
-        openssl(&[&["req"], &key[..], &["host.key", "-out", "host.csr", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]].concat());
-        openssl(&["x509", "-req", "-in", "host.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-copy_extensions", "copy", "-out", "host.pem"]);
+        let key = [
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+        ];
+        openssl(
+            &[
+                &["req", "-x509"],
+                &key[..],
+                &[
+                    "ca.key",
+                    "-out",
+                    "ca.pem",
+                    "-days",
+                    "2",
+                    "-subj",
+                    "/CN=throw-away",
+                ],
+            ]
+            .concat(),
+        );
+        openssl(
+            &[
+                &["req"],
+                &key[..],
+                &[
+                    "host.key",
+                    "-out",
+                    "host.csr",
+                    "-subj",
+                    "/CN=localhost",
+                    "-addext",
+                    "subjectAltName=DNS:localhost",
+                ],
+            ]
+            .concat(),
+        );
+        openssl(&[
+            "x509",
+            "-req",
+            "-in",
+            "host.csr",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-days",
+            "2",
+            "-copy_extensions",
+            "copy",
+            "-out",
+            "host.pem",
+        ]);
         let mut child = Command::new(tools::find("timeout"))
             .args(["600", "socat", "-d", "-d"])
             // The TLS of busybox knows nothing that OpenSSL 3 takes by default.
@@ -562,9 +833,15 @@ fn listening_port(child: &mut std::process::Child) -> u16 {
     use std::io::{BufRead, BufReader};
     let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
     let port = loop {
-        let line = lines.next().expect("socat says where it listens").expect("it says it in ASCII");
+        let line = lines
+            .next()
+            .expect("socat says where it listens")
+            .expect("it says it in ASCII");
         if let Some((_, place)) = line.split_once("listening on ") {
-            break place.rsplit(':').next().and_then(|port| port.trim().parse().ok());
+            break place
+                .rsplit(':')
+                .next()
+                .and_then(|port| port.trim().parse().ok());
         }
     };
     std::thread::spawn(move || lines.for_each(drop));
@@ -577,9 +854,15 @@ fn the_prefix_is_what_the_user_means() {
     for shell in SHELLS {
         let base = |name: &str| case(format!("{name} in {shell}")).shell(shell);
         cases.extend([
-            base("blanks and quotes").prefix("it's a prefix").says("installed {dest}"),
-            base("a relative prefix").prefix("relative/deep").says("installed {dest}"),
-            base("a prefix that ends in /bin").prefix("some/bin").says("installed {room}/some/bin/ballistics"),
+            base("blanks and quotes")
+                .prefix("it's a prefix")
+                .says("installed {dest}"),
+            base("a relative prefix")
+                .prefix("relative/deep")
+                .says("installed {dest}"),
+            base("a prefix that ends in /bin")
+                .prefix("some/bin")
+                .says("installed {room}/some/bin/ballistics"),
             base("a directory in the program's place")
                 .before(|room| fs::create_dir_all(room.dest()).expect("the room is ours"))
                 .fails(5, "{dest} is a directory"),
@@ -618,21 +901,25 @@ fn the_prefix_is_what_the_user_means() {
                     tools::script(&room.bin(), "ballistics", "echo 'ballistics 0.14.0'");
                 })
                 .says("installed {dest}"),
-            unprivileged(base("a read-only prefix and nobody to help").before(|room| lock(&room.bin())))
-                .after(|room| unlock(&room.bin()))
-                .fails(5, "cannot write to {bin}")
-                .warns("--prefix \"$HOME/.local\"\n"),
+            unprivileged(
+                base("a read-only prefix and nobody to help").before(|room| lock(&room.bin())),
+            )
+            .after(|room| unlock(&room.bin()))
+            .fails(5, "cannot write to {bin}")
+            .warns("--prefix \"$HOME/.local\"\n"),
             elevated(base("a read-only prefix and sudo"), "sudo").says("installed {dest}"),
             elevated(base("a read-only prefix and doas"), "doas").says("installed {dest}"),
-            unprivileged(base("a read-only prefix and a sudo that refuses").before(|room| lock(&room.bin())))
-                .with("sudo", "sudo-refused")
-                .env("ELEVATIONS", "{room}/home/elevations")
-                .after(|room| {
-                    unlock(&room.bin());
-                    forget_elevations(room, 1);
-                })
-                .fails(5, "cannot write to {bin}")
-                .warns("a terminal is required"),
+            unprivileged(
+                base("a read-only prefix and a sudo that refuses").before(|room| lock(&room.bin())),
+            )
+            .with("sudo", "sudo-refused")
+            .env("ELEVATIONS", "{room}/home/elevations")
+            .after(|room| {
+                unlock(&room.bin());
+                forget_elevations(room, 1);
+            })
+            .fails(5, "cannot write to {bin}")
+            .warns("a terminal is required"),
         ]);
     }
     run("prefixes", cases);
@@ -654,7 +941,10 @@ fn elevated(case: Case, helper: &'static str) -> Case {
 fn forget_elevations(room: &Room, expected: usize) {
     let file = room.place.join("home/elevations");
     let text = fs::read_to_string(&file).unwrap_or_default();
-    let calls = text.lines().filter(|line| line.contains("/sudo") || line.contains("/doas")).count();
+    let calls = text
+        .lines()
+        .filter(|line| line.contains("/sudo") || line.contains("/doas"))
+        .count();
     assert_eq!(calls, expected, "calls of sudo or doas: {text}");
     fs::remove_file(&file).expect("the shim wrote it");
 }
@@ -664,12 +954,23 @@ fn file_systems_that_forbid_or_are_full_change_nothing() {
     let mut cases = vec![];
     for (row, downloader) in NETWORK.into_iter().enumerate() {
         for shell in [turn(row), turn(row + 6)] {
-            let base = |name: &str| case(format!("{name} with {downloader:?} in {shell}")).shell(shell).downloader(downloader);
+            let base = |name: &str| {
+                case(format!("{name} with {downloader:?} in {shell}"))
+                    .shell(shell)
+                    .downloader(downloader)
+            };
             cases.extend([
                 mounted(base("a full disk"), "a prefix", "size=12k").fails(5, "cannot write"),
-                mounted(base("a target that is noexec"), "a prefix", "noexec,size=4m").fails(8, "does not run here"),
-                mounted(base("a TMPDIR that is noexec"), "tmp", "noexec,size=4m").says("installed {dest}"),
-                mounted(base("a target that is read-only"), "a prefix", "ro,size=4m").fails(5, "cannot write to {bin}"),
+                mounted(
+                    base("a target that is noexec"),
+                    "a prefix",
+                    "noexec,size=4m",
+                )
+                .fails(8, "does not run here"),
+                mounted(base("a TMPDIR that is noexec"), "tmp", "noexec,size=4m")
+                    .says("installed {dest}"),
+                mounted(base("a target that is read-only"), "a prefix", "ro,size=4m")
+                    .fails(5, "cannot write to {bin}"),
             ]);
         }
     }
@@ -681,7 +982,10 @@ fn mounted(case: Case, dir: &'static str, options: &'static str) -> Case {
     let namespace = if is_root() { "-m" } else { "-rm" };
     let mount = format!("mount -t tmpfs -o {options} none '{{room}}/{dir}' && shift 0 && PATH='{{room}}/farm' exec \"$@\"");
     case.wrapper(["/usr/bin/unshare", namespace, "/bin/sh", "-c"])
-        .wrapper([&format!("PATH=/usr/bin:/bin:/usr/sbin:/sbin; {mount}"), "sh"])
+        .wrapper([
+            &format!("PATH=/usr/bin:/bin:/usr/sbin:/sbin; {mount}"),
+            "sh",
+        ])
         .before(move |room| fs::create_dir_all(room.place.join(dir)).expect("the room is ours"))
 }
 
@@ -698,15 +1002,27 @@ fn a_running_program_is_replaced_and_runs_on() {
                     fs::create_dir_all(room.bin()).expect("the room is ours");
                     let bytes = fs::read(tools::find("sleep")).expect("sleep is readable");
                     tools::program(&room.dest(), &bytes);
-                    let _starting = tools::STARTING.lock().unwrap_or_else(|held| held.into_inner());
-                    let child = Command::new(room.dest()).arg("60").spawn().expect("sleep runs");
+                    let _starting = tools::STARTING
+                        .lock()
+                        .unwrap_or_else(|held| held.into_inner());
+                    let child = Command::new(room.dest())
+                        .arg("60")
+                        .spawn()
+                        .expect("sleep runs");
                     *running.lock().expect("no holder panics") = Some(child);
                 })
                 .after(move |_| {
-                    let mut child = stopped.lock().expect("no holder panics").take().expect("it was started");
+                    let mut child = stopped
+                        .lock()
+                        .expect("no holder panics")
+                        .take()
+                        .expect("it was started");
                     let status = child.try_wait().expect("it is our child");
                     assert!(status.is_none(), "the running program ended: {status:?}");
-                    child.kill().and_then(|()| child.wait()).expect("it is our child");
+                    child
+                        .kill()
+                        .and_then(|()| child.wait())
+                        .expect("it is our child");
                 })
         })
         .collect();
@@ -717,54 +1033,187 @@ fn a_running_program_is_replaced_and_runs_on() {
 fn what_does_not_fit_is_said_before_anything_is_fetched() {
     let line = |version: &str, platform: &str, floor: &str| {
         let bytes = store::program(version, platform);
-        format!("{platform} {version} {} {} {floor}\n", store::sha256(&bytes), bytes.len())
+        format!(
+            "{platform} {version} {} {} {floor}\n",
+            store::sha256(&bytes),
+            bytes.len()
+        )
     };
     // The newest has the floor; the one before has none.
-    let catalog = |platform: &str, floor: &str| line(NEWEST, platform, floor) + &line(OLDER, platform, "-");
+    let catalog =
+        |platform: &str, floor: &str| line(NEWEST, platform, floor) + &line(OLDER, platform, "-");
     let unfit: [(&str, tools::System, &str, &str); 10] = [
-        ("an old glibc", system("linux-x86_64").glibc("2.31"), "glibc-2.34", "needs glibc 2.34, this has 2.31"),
-        ("an old glibc on ARM", system("linux-aarch64").glibc("2.9"), "glibc-2.17", "needs glibc 2.17, this has 2.9"),
-        ("musl", system("linux-x86_64").musl(), "glibc-2.17", "needs glibc 2.17, this has musl"),
-        ("an old macOS", system("macos-aarch64").macos("10.15.7", true), "macos-11.0", "was built for macOS 11.0, this is 10.15.7"),
-        ("an old FreeBSD", system("freebsd-x86_64").release("13.3-RELEASE"), "freebsd-14.1", "was built for FreeBSD 14.1, this is 13.3"),
-        ("an old NetBSD", system("netbsd-x86_64").release("9.3"), "netbsd-10.1", "was built for NetBSD 10.1, this is 9.3"),
-        ("an old NetBSD on ARM", system("netbsd-aarch64").release("9.4_STABLE"), "netbsd-10.1", "was built for NetBSD 10.1, this is 9.4"),
-        ("an old OpenBSD", system("openbsd-x86_64").release("7.5"), "openbsd-7.7", "was built for OpenBSD 7.7, this is 7.5"),
-        ("an old OpenBSD on ARM", system("openbsd-aarch64").release("6.9"), "openbsd-7.7", "was built for OpenBSD 7.7, this is 6.9"),
-        ("an OpenBSD before 10", system("openbsd-x86_64").release("9.9"), "openbsd-10.0", "was built for OpenBSD 10.0, this is 9.9"),
+        (
+            "an old glibc",
+            system("linux-x86_64").glibc("2.31"),
+            "glibc-2.34",
+            "needs glibc 2.34, this has 2.31",
+        ),
+        (
+            "an old glibc on ARM",
+            system("linux-aarch64").glibc("2.9"),
+            "glibc-2.17",
+            "needs glibc 2.17, this has 2.9",
+        ),
+        (
+            "musl",
+            system("linux-x86_64").musl(),
+            "glibc-2.17",
+            "needs glibc 2.17, this has musl",
+        ),
+        (
+            "an old macOS",
+            system("macos-aarch64").macos("10.15.7", true),
+            "macos-11.0",
+            "was built for macOS 11.0, this is 10.15.7",
+        ),
+        (
+            "an old FreeBSD",
+            system("freebsd-x86_64").release("13.3-RELEASE"),
+            "freebsd-14.1",
+            "was built for FreeBSD 14.1, this is 13.3",
+        ),
+        (
+            "an old NetBSD",
+            system("netbsd-x86_64").release("9.3"),
+            "netbsd-10.1",
+            "was built for NetBSD 10.1, this is 9.3",
+        ),
+        (
+            "an old NetBSD on ARM",
+            system("netbsd-aarch64").release("9.4_STABLE"),
+            "netbsd-10.1",
+            "was built for NetBSD 10.1, this is 9.4",
+        ),
+        (
+            "an old OpenBSD",
+            system("openbsd-x86_64").release("7.5"),
+            "openbsd-7.7",
+            "was built for OpenBSD 7.7, this is 7.5",
+        ),
+        (
+            "an old OpenBSD on ARM",
+            system("openbsd-aarch64").release("6.9"),
+            "openbsd-7.7",
+            "was built for OpenBSD 7.7, this is 6.9",
+        ),
+        (
+            "an OpenBSD before 10",
+            system("openbsd-x86_64").release("9.9"),
+            "openbsd-10.0",
+            "was built for OpenBSD 10.0, this is 9.9",
+        ),
     ];
     let fit: [(&str, tools::System, &str, &str); 10] = [
-        ("a new glibc", system("linux-x86_64").glibc("2.100"), "glibc-2.34", ""),
-        ("the same glibc", system("linux-x86_64").glibc("2.34"), "glibc-2.34", ""),
+        (
+            "a new glibc",
+            system("linux-x86_64").glibc("2.100"),
+            "glibc-2.34",
+            "",
+        ),
+        (
+            "the same glibc",
+            system("linux-x86_64").glibc("2.34"),
+            "glibc-2.34",
+            "",
+        ),
         ("a musl floor on glibc", system("linux-x86_64"), "musl", ""),
-        ("a musl floor on musl", system("linux-x86_64").musl(), "musl", ""),
-        ("a new macOS", system("macos-x86_64").macos("26.0", false), "macos-11.0", ""),
-        ("a new FreeBSD", system("freebsd-x86_64").release("15.0-RELEASE"), "freebsd-14.1", ""),
-        ("an older FreeBSD of the branch", system("freebsd-x86_64").release("14.0-RELEASE"), "freebsd-14.1", "was built for FreeBSD 14.1, this is 14.0; trying it"),
-        ("an older NetBSD of the branch", system("netbsd-x86_64").release("10.0"), "netbsd-10.1", "was built for NetBSD 10.1, this is 10.0; trying it"),
-        ("a newer OpenBSD", system("openbsd-x86_64").release("7.8"), "openbsd-7.7", "was built for OpenBSD 7.7, this is 7.8; trying it"),
-        ("a floor of another system", system("linux-x86_64"), "plan9-4", ""),
+        (
+            "a musl floor on musl",
+            system("linux-x86_64").musl(),
+            "musl",
+            "",
+        ),
+        (
+            "a new macOS",
+            system("macos-x86_64").macos("26.0", false),
+            "macos-11.0",
+            "",
+        ),
+        (
+            "a new FreeBSD",
+            system("freebsd-x86_64").release("15.0-RELEASE"),
+            "freebsd-14.1",
+            "",
+        ),
+        (
+            "an older FreeBSD of the branch",
+            system("freebsd-x86_64").release("14.0-RELEASE"),
+            "freebsd-14.1",
+            "was built for FreeBSD 14.1, this is 14.0; trying it",
+        ),
+        (
+            "an older NetBSD of the branch",
+            system("netbsd-x86_64").release("10.0"),
+            "netbsd-10.1",
+            "was built for NetBSD 10.1, this is 10.0; trying it",
+        ),
+        (
+            "a newer OpenBSD",
+            system("openbsd-x86_64").release("7.8"),
+            "openbsd-7.7",
+            "was built for OpenBSD 7.7, this is 7.8; trying it",
+        ),
+        (
+            "a floor of another system",
+            system("linux-x86_64"),
+            "plan9-4",
+            "",
+        ),
     ];
     let mut cases = vec![];
     for (row, (name, system, floor, words)) in unfit.into_iter().enumerate() {
         let stored = catalog(system.platform, floor);
         for shell in [turn(row), turn(row + 6)] {
-            let base = |name: String| case(name).shell(shell).system(system.clone()).stores("catalog.txt", Some(&stored));
-            cases.push(base(format!("{name} in {shell}")).fails(3, words).warns("the newest that fits: ").warns(format!("--version {OLDER}\n")));
-            cases.push(base(format!("{name} in {shell}, asked for")).args(["--version", NEWEST]).fails(3, words));
-            cases.push(base(format!("{name} in {shell}, the older one")).args(["--version", OLDER]).leaves(After::Version(OLDER)));
-            cases.push(base(format!("{name} in {shell}, listed")).args(["--list-versions"]).says(format!("{NEWEST}  {words}\n{OLDER}\n")).leaves(After::Nothing));
+            let base = |name: String| {
+                case(name)
+                    .shell(shell)
+                    .system(system.clone())
+                    .stores("catalog.txt", Some(&stored))
+            };
+            cases.push(
+                base(format!("{name} in {shell}"))
+                    .fails(3, words)
+                    .warns("the newest that fits: ")
+                    .warns(format!("--version {OLDER}\n")),
+            );
+            cases.push(
+                base(format!("{name} in {shell}, asked for"))
+                    .args(["--version", NEWEST])
+                    .fails(3, words),
+            );
+            cases.push(
+                base(format!("{name} in {shell}, the older one"))
+                    .args(["--version", OLDER])
+                    .leaves(After::Version(OLDER)),
+            );
+            cases.push(
+                base(format!("{name} in {shell}, listed"))
+                    .args(["--list-versions"])
+                    .says(format!("{NEWEST}  {words}\n{OLDER}\n"))
+                    .leaves(After::Nothing),
+            );
         }
     }
     for (row, (name, system, floor, words)) in fit.into_iter().enumerate() {
         let stored = catalog(system.platform, floor);
-        let case = case(format!("{name} in {}", turn(row))).shell(turn(row)).system(system).stores("catalog.txt", Some(&stored));
-        cases.push(if words.is_empty() { case.never_says("built for") } else { case.warns(words) });
+        let case = case(format!("{name} in {}", turn(row)))
+            .shell(turn(row))
+            .system(system)
+            .stores("catalog.txt", Some(&stored));
+        cases.push(if words.is_empty() {
+            case.never_says("built for")
+        } else {
+            case.warns(words)
+        });
     }
     cases.push(
         case("nothing that fits at all")
             .system(system("linux-x86_64").musl())
-            .stores("catalog.txt", Some(&line(NEWEST, "linux-x86_64", "glibc-2.17")))
+            .stores(
+                "catalog.txt",
+                Some(&line(NEWEST, "linux-x86_64", "glibc-2.17")),
+            )
             .fails(3, "the newest that fits: none"),
     );
     run("floors", cases);
@@ -772,7 +1221,18 @@ fn what_does_not_fit_is_said_before_anything_is_fetched() {
 
 #[test]
 fn versions_are_chosen_once_and_said_aloud() {
-    let lagging = PLATFORMS.map(|platform| format!("{platform}:{}\n", if platform.starts_with("linux") { OLDER } else { NEWEST })).concat();
+    let lagging = PLATFORMS
+        .map(|platform| {
+            format!(
+                "{platform}:{}\n",
+                if platform.starts_with("linux") {
+                    OLDER
+                } else {
+                    NEWEST
+                }
+            )
+        })
+        .concat();
     let mut cases = vec![];
     for shell in SHELLS {
         let base = |name: &str| case(format!("{name} in {shell}")).shell(shell);
@@ -788,22 +1248,39 @@ fn versions_are_chosen_once_and_said_aloud() {
                 .stores("catalog.txt", None)
                 .args(["--version=0.13.9"])
                 .fails(3, "no ballistics 0.13.9 for linux-x86_64"),
-            base("a list").args(["--list-versions"]).says("0.14.0\n0.13.3\n0.12.0\n").leaves(After::Nothing),
+            base("a list")
+                .args(["--list-versions"])
+                .says("0.14.0\n0.13.3\n0.12.0\n")
+                .leaves(After::Nothing),
             base("a list of an old store")
                 .stores("catalog.txt", None)
                 .args(["--list-versions"])
                 .says("0.14.0\n")
                 .leaves(After::Nothing),
             base("a program of another version")
-                .stores(newest("linux-x86_64"), Some("#!/bin/sh\necho 'ballistics 0.13.3'\n"))
-                .stores(format!("{}.sha256", newest("linux-x86_64")), Some(&store::sha256(b"#!/bin/sh\necho 'ballistics 0.13.3'\n")))
+                .stores(
+                    newest("linux-x86_64"),
+                    Some("#!/bin/sh\necho 'ballistics 0.13.3'\n"),
+                )
+                .stores(
+                    format!("{}.sha256", newest("linux-x86_64")),
+                    Some(&store::sha256(b"#!/bin/sh\necho 'ballistics 0.13.3'\n")),
+                )
                 .stores("catalog.txt", None)
                 .keys(Keys::None)
                 .fails(8, "ballistics 0.14.0 calls itself: ballistics 0.13.3"),
             base("a program that fails, and the old one stays")
                 .before(|room| room.put(OLDER))
-                .stores(newest("linux-x86_64"), Some("#!/bin/sh\necho no such library >&2\nexit 1\n"))
-                .stores(format!("{}.sha256", newest("linux-x86_64")), Some(&store::sha256(b"#!/bin/sh\necho no such library >&2\nexit 1\n")))
+                .stores(
+                    newest("linux-x86_64"),
+                    Some("#!/bin/sh\necho no such library >&2\nexit 1\n"),
+                )
+                .stores(
+                    format!("{}.sha256", newest("linux-x86_64")),
+                    Some(&store::sha256(
+                        b"#!/bin/sh\necho no such library >&2\nexit 1\n",
+                    )),
+                )
                 .stores("catalog.txt", None)
                 .keys(Keys::None)
                 .fails(8, "does not run here: no such library")
@@ -817,22 +1294,52 @@ fn versions_are_chosen_once_and_said_aloud() {
 fn what_is_asked_wrongly_is_refused_by_name() {
     let mut cases = vec![];
     let usage: [(&str, &[&str], &str); 12] = [
-        ("an unknown option", &["--verison", "0.14.0"], "what is --verison?"),
+        (
+            "an unknown option",
+            &["--verison", "0.14.0"],
+            "what is --verison?",
+        ),
         ("a stray word", &["please"], "what is please?"),
         ("no version", &["--version"], "not a version: ''"),
         ("an empty version", &["--version="], "not a version: ''"),
         ("a v", &["--version", "v0.14.0"], "not a version: 'v0.14.0'"),
-        ("two numbers", &["--version", "0.14"], "not a version: '0.14'"),
+        (
+            "two numbers",
+            &["--version", "0.14"],
+            "not a version: '0.14'",
+        ),
         ("a path", &["--version", "../x"], "not a version: '../x'"),
-        ("a command", &["--version", "0.14.0;id"], "not a version: '0.14.0;id'"),
-        ("build metadata", &["--version", "0.14.0+b"], "not a version: '0.14.0+b'"),
-        ("two lines", &["--version", "0.14.0\n0.13.3"], "not a version: '0.14.0"),
-        ("a number out of range", &["--version", "99999999999999999999.0.0"], "not a version: '999"),
-        ("an option for a prefix", &["--prefix", "--quiet"], "what is --prefix=--quiet?"),
+        (
+            "a command",
+            &["--version", "0.14.0;id"],
+            "not a version: '0.14.0;id'",
+        ),
+        (
+            "build metadata",
+            &["--version", "0.14.0+b"],
+            "not a version: '0.14.0+b'",
+        ),
+        (
+            "two lines",
+            &["--version", "0.14.0\n0.13.3"],
+            "not a version: '0.14.0",
+        ),
+        (
+            "a number out of range",
+            &["--version", "99999999999999999999.0.0"],
+            "not a version: '999",
+        ),
+        (
+            "an option for a prefix",
+            &["--prefix", "--quiet"],
+            "what is --prefix=--quiet?",
+        ),
     ];
     for (row, (name, args, words)) in usage.into_iter().enumerate() {
         for shell in [turn(row), turn(row + 4), turn(row + 8)] {
-            let mut case = case(format!("{name} in {shell}")).shell(shell).fails(2, words);
+            let mut case = case(format!("{name} in {shell}"))
+                .shell(shell)
+                .fails(2, words);
             for arg in args {
                 case = case.args([arg]);
             }
@@ -840,16 +1347,34 @@ fn what_is_asked_wrongly_is_refused_by_name() {
         }
     }
     let bases = [
-        ("http of another machine", "http://ballistics.example/{name}"),
-        ("http with a user", "http://localhost:{port}@ballistics.example/"),
-        ("http of a name that begins well", "http://localhost.ballistics.example/"),
-        ("http of an address that begins well", "http://127.0.0.1.ballistics.example/"),
+        (
+            "http of another machine",
+            "http://ballistics.example/{name}",
+        ),
+        (
+            "http with a user",
+            "http://localhost:{port}@ballistics.example/",
+        ),
+        (
+            "http of a name that begins well",
+            "http://localhost.ballistics.example/",
+        ),
+        (
+            "http of an address that begins well",
+            "http://127.0.0.1.ballistics.example/",
+        ),
         ("ftp", "ftp://localhost/"),
         ("a file of another host", "file://host/store"),
     ];
     for (row, (name, base)) in bases.into_iter().enumerate() {
         for shell in [turn(row), turn(row + 4), turn(row + 8)] {
-            cases.push(case(format!("{name} in {shell}")).shell(shell).downloader(Downloader::Curl).base(base).fails(2, "http"));
+            cases.push(
+                case(format!("{name} in {shell}"))
+                    .shell(shell)
+                    .downloader(Downloader::Curl)
+                    .base(base)
+                    .fails(2, "http"),
+            );
         }
     }
     for shell in SHELLS {
@@ -905,15 +1430,24 @@ fn installed(room: &Room) {
 fn uninstall_removes_what_was_installed_and_nothing_else() {
     let mut cases = vec![];
     for shell in SHELLS {
-        let base = |name: &str| case(format!("{name} in {shell}")).shell(shell).args(["--uninstall"]);
+        let base = |name: &str| {
+            case(format!("{name} in {shell}"))
+                .shell(shell)
+                .args(["--uninstall"])
+        };
         cases.extend([
-            base("what was installed").before(installed).says("removed {dest}").leaves(After::Nothing),
+            base("what was installed")
+                .before(installed)
+                .says("removed {dest}")
+                .leaves(After::Nothing),
             base("a dry run")
                 .before(installed)
                 .args(["--dry-run"])
                 .says("would remove {dest}")
                 .leaves(After::AsBefore),
-            base("nothing there").says("there is no {dest}").leaves(After::Nothing),
+            base("nothing there")
+                .says("there is no {dest}")
+                .leaves(After::Nothing),
             base("a program that somebody else put there")
                 .before(|room| room.put(NEWEST))
                 .fails(7, "{dest} was not installed by this")
@@ -932,9 +1466,12 @@ fn uninstall_removes_what_was_installed_and_nothing_else() {
             .after(|room| unlock(&room.bin()))
             .fails(5, "cannot write to {bin}")
             .leaves(After::AsBefore),
-            elevated(base("a read-only prefix and sudo").before(installed), "sudo")
-                .says("removed {dest}")
-                .leaves(After::Nothing),
+            elevated(
+                base("a read-only prefix and sudo").before(installed),
+                "sudo",
+            )
+            .says("removed {dest}")
+            .leaves(After::Nothing),
         ]);
     }
     run("uninstall", cases);
@@ -957,12 +1494,14 @@ fn a_signal_leaves_nothing_behind() {
     for (row, downloader) in NETWORK.into_iter().enumerate() {
         for shell in [turn(row), turn(row + 6)] {
             cases.push(
-                case(format!("TERM when {downloader:?} in {shell} asks for the program"))
-                    .shell(shell)
-                    .downloader(downloader)
-                    .fault(newest(downloader.home().platform), Fault::Drip)
-                    .terminate_at(6)
-                    .terminated(),
+                case(format!(
+                    "TERM when {downloader:?} in {shell} asks for the program"
+                ))
+                .shell(shell)
+                .downloader(downloader)
+                .fault(newest(downloader.home().platform), Fault::Drip)
+                .terminate_at(6)
+                .terminated(),
             );
         }
     }
@@ -1041,8 +1580,19 @@ fn the_script_is_short_and_its_settings_can_be_written() {
         file: false,
     };
     let length = published.text().len();
-    assert!(length < 16 * 1024, "with two keys install.sh has {length} bytes");
-    for line in ["base_url='https://ballistics.zip'", "release_keys=''", "signed_since=''"] {
-        assert_eq!(text.lines().filter(|other| *other == line).count(), 1, "{line}");
+    assert!(
+        length < 16 * 1024,
+        "with two keys install.sh has {length} bytes"
+    );
+    for line in [
+        "base_url='https://ballistics.zip'",
+        "release_keys=''",
+        "signed_since=''",
+    ] {
+        assert_eq!(
+            text.lines().filter(|other| *other == line).count(),
+            1,
+            "{line}"
+        );
     }
 }

@@ -14,6 +14,7 @@ pub struct Log {
     log: File,
     /// The beginning of a line that is not whole yet.
     rest: Vec<u8>,
+    buffer: Vec<u8>,
     last_growth: Instant,
 }
 
@@ -32,6 +33,7 @@ impl Log {
             path: path.to_owned(),
             log,
             rest: Vec::new(),
+            buffer: vec![0; 256 * 1024],
             last_growth: Instant::now(),
         })
     }
@@ -51,7 +53,7 @@ impl Log {
 
     /// At most a buffer's worth at a time, so that a flood of output does not keep the caller from its clocks.
     pub fn new_lines(&mut self) -> Result<Vec<String>> {
-        let mut buffer = vec![0; 256 * 1024];
+        let mut buffer = std::mem::take(&mut self.buffer);
         let read = self
             .raw
             .read(&mut buffer)
@@ -66,7 +68,10 @@ impl Log {
                 lines.push(self.take_line());
             }
         }
-        self.write(&lines)?;
+        self.buffer = buffer;
+        if !lines.is_empty() {
+            self.write(&lines)?;
+        }
         Ok(lines)
     }
 

@@ -23,8 +23,8 @@ pub const SHELLS: [&str; 12] = [
 
 /// What install.sh may use on every system, and no more. yash in POSIX mode wants `test` and `true` in PATH too, posh `kill`.
 const BASE: [&str; 22] = [
-    "[", "test", "true", "printf", "env", "mkdir", "rm", "mv", "cp", "chmod", "cat",
-    "grep", "sed", "tr", "wc", "date", "sleep", "id", "kill", "getconf", "uname", "sh",
+    "[", "test", "true", "printf", "env", "mkdir", "rm", "mv", "cp", "chmod", "cat", "grep", "sed",
+    "tr", "wc", "date", "sleep", "id", "kill", "getconf", "uname", "sh",
 ];
 
 /// Where a tool lies, or which package brings it.
