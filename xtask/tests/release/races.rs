@@ -2,7 +2,7 @@
 
 use crate::checker::{check_at_rest, check_for_readers, Kind};
 use crate::project::{hello, host_platform, node, Project};
-use crate::run::Running;
+use crate::run::{wait_until, Running};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,9 +37,10 @@ fn foreign_node((platform, target): (&str, &str)) -> String {
 #[track_caller]
 fn all_succeed(publishers: Vec<Running>, store: &Path) {
     let mut publishers = publishers;
-    while !publishers.iter_mut().all(Running::has_ended) {
+    wait_until("both publishers end", || {
         check_for_readers(store, Kind::Permanent);
-    }
+        publishers.iter_mut().all(Running::has_ended)
+    });
     for publisher in publishers {
         publisher.wait().exits(0);
     }
@@ -125,7 +126,7 @@ fn two_releases_of_one_version_in_one_clone_do_not_meet() {
     let waits = format!("build_command = ''': >{}; until [ -e {} ]; do sleep 0.1; done; cp {} out'''\nbinary_path = \"out\"\nprove = false", began.display(), go_on.display(), hello(foreign()[0].0));
     project.write_nodes(&node("slow", foreign()[0].1, &waits));
     let running = project.start("dist");
-    crate::run::wait_until("the build begins", || began.exists());
+    wait_until("the build begins", || began.exists());
     project
         .xtask("dist")
         .exits(1)

@@ -9,7 +9,7 @@ use crate::run::wait_until;
 fn slow_node(project: &Project) -> String {
     let (began, go_on) = (project.beside("began"), project.beside("go-on"));
     let build = format!(
-        "build_command = ''': >{}; until [ -e {} ]; do sleep 0.1; done; cargo build --release --locked'''\nbinary_path = \"../../target/release/ballistics\"",
+        "build_command = ''': >{}; until [ -e {} ]; do sleep 0.1; done; cargo build --release --locked'''\nbinary_path = \"target/release/ballistics\"",
         began.display(),
         go_on.display()
     );
