@@ -135,7 +135,7 @@ fn every_shell_installs_with_every_downloader() {
         cases.push(
             case(format!("{shell} from a file"))
                 .shell(shell)
-                .from_file()
+                .read_from_file()
                 .downloader(Downloader::Curl)
                 .says("installed {dest}"),
         );

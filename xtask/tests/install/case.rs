@@ -205,7 +205,7 @@ impl Case {
         self.script.signed_since = version;
         self
     }
-    pub fn from_file(mut self) -> Case {
+    pub fn read_from_file(mut self) -> Case {
         self.script.file = true;
         self
     }

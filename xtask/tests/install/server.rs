@@ -32,14 +32,16 @@ pub enum Fault {
     Body(Vec<u8>),
 }
 
+/// Called with the number of each request, before it is answered.
+type Hook = Box<dyn FnMut(usize) + Send>;
+
 /// What one case is served, and what became of it.
 pub struct Shelf {
     pub files: Files,
     pub faults: Vec<(String, Fault)>,
     pub injected: AtomicUsize,
     pub asked: Mutex<Vec<String>>,
-    /// Called with the number of each request before it is answered.
-    pub hook: Mutex<Option<Box<dyn FnMut(usize) + Send>>>,
+    pub hook: Mutex<Option<Hook>>,
 }
 
 pub struct Server {
