@@ -4,6 +4,7 @@ use crate::gcs::{Access, Patience, Web};
 use crate::inventory::Publish;
 use crate::manifest::{Manifest, SourceRecord};
 use crate::publish::Manner;
+use crate::script::quote_where_needed;
 use crate::source::Revision;
 use crate::store::Store;
 use crate::ui::Ui;
@@ -136,6 +137,19 @@ impl Destination {
             instead_of: Some(real),
             access: access.clone(),
         })
+    }
+
+    /// What a user pastes: from a bucket with curl, from a directory as it lies there.
+    pub fn install_line(&self) -> String {
+        let installer = quote_where_needed(&format!("{}/install.sh", self.base_url));
+        match (
+            self.store.is_bucket(),
+            self.base_url.starts_with("https://"),
+        ) {
+            (false, _) => format!("sh {installer} --prefix \"$HOME/.local\""),
+            (true, true) => format!("curl --proto '=https' --tlsv1.2 -sSf {installer} | sh"),
+            (true, false) => format!("curl -sSf {installer} | sh"),
+        }
     }
 
     /// With `--dry-run`: the store that is only read.

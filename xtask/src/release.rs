@@ -15,7 +15,6 @@ use crate::history::History;
 use crate::index::Entry;
 use crate::plan::{Plan, Selection};
 use crate::publish::{Published, Publishing};
-use crate::script::quote_where_needed;
 use crate::seal;
 use crate::sign::{self, Signer};
 use crate::source::{Repository, Revision};
@@ -425,8 +424,7 @@ impl Publish<'_> {
         }
         if entry.promoted {
             ui.say("Install it with:");
-            let installer = quote_where_needed(&format!("{place}/install.sh"));
-            ui.result(&format!("sh {installer} --prefix \"$HOME/.local\""));
+            ui.result(&self.destination.install_line());
         }
         Ok(())
     }

@@ -83,11 +83,17 @@ fn netbsd() -> String {
 #[test]
 fn a_release_goes_into_the_bucket_and_is_installed_from_it() {
     let shop = Shop::new(&here());
-    let ran = shop.xtask("release").exits(0);
-    ran.says(&[
+    let ran = shop.xtask("release").exits(0).says(&[
         "install.sh put ballistics 0.14.0 into a temporary prefix, and it runs",
         "[upload]",
     ]);
+    assert_eq!(
+        ran.stdout.trim_end(),
+        format!(
+            "curl -sSf {}/releases/install.sh | sh",
+            shop.bucket.endpoint()
+        )
+    );
     assert_eq!(shop.text("latest-version.txt"), "0.14.0\n");
     assert_eq!(
         shop.text("versions.txt"),
