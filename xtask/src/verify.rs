@@ -125,13 +125,19 @@ impl Verification<'_> {
             let Some(stale) = self.stale_view(&index)? else {
                 return Ok(index);
             };
-            let at_work = self.published.serial(&stale)? != Some(index.serial);
-            if !at_work || Instant::now() > deadline {
+            if self.is_damaged(&stale, &index)? || Instant::now() > deadline {
                 bail!("{}/{stale} does not say what index.json says; publishing anything, or `cargo xtask publish` again, repairs it", self.place());
             }
             self.interrupt.check()?;
             thread::sleep(self.published.look_again());
         }
+    }
+
+    /// Written from this very index, read after that, and no newer index there that it could have been written from since.
+    fn is_damaged(&self, view: &ObjectName, index: &Index) -> Result<bool> {
+        Ok(self.published.serial(view)? == Some(index.serial)
+            && self.stale_view(index)?.as_ref() == Some(view)
+            && self.index()?.serial == index.serial)
     }
 
     /// A view that does not say what the index says.
