@@ -8,6 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// `dist/<version>/`, held by this process until it is dropped.
 pub struct Dist {
@@ -175,16 +177,25 @@ impl Drop for Dist {
 fn lock(directory: &Utf8Path) -> Result<File> {
     let path = directory.join(".lock");
     let file = File::create(&path).with_context(|| format!("{path} cannot be written"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!("another release is at work in {directory}; wait for it, or stop it")
-        }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("{path} cannot be locked"))
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(LOCK_PATIENCE / 20)
+            }
+            Err(TryLockError::WouldBlock) => {
+                bail!("another release is at work in {directory}; wait for it, or stop it")
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("{path} cannot be locked"))
+            }
         }
     }
 }
+
+/// A process that is just being started holds a copy of every open file for a moment, and with it a lock that was given back.
+const LOCK_PATIENCE: Duration = Duration::from_millis(200);
 
 fn read_state(directory: &Utf8Path) -> Result<(State, Option<String>)> {
     let path = directory.join(State::FILE);
