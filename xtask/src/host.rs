@@ -148,7 +148,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
     let nonce = new_nonce()?;
-    let mut log = Log::open(&order.raw_log, &order.log)?;
+    let mut log = Log::open(&order.raw_log, &order.log, Marks::new(&nonce).prefix())?;
     let stdout = File::create(&order.stream)
         .with_context(|| format!("{} cannot be written", order.stream))?;
     line.stage(Stage::Connect);

@@ -12,6 +12,8 @@ pub struct Log {
     raw: File,
     path: Utf8PathBuf,
     log: File,
+    /// What stands before it on a line is a line of the build's, or of an rc file's, that had no end.
+    mark: String,
     /// The beginning of a line that is not whole yet.
     rest: Vec<u8>,
     buffer: Vec<u8>,
@@ -20,7 +22,7 @@ pub struct Log {
 
 impl Log {
     /// Adds to the log, which earlier attempts of the same job may have begun.
-    pub fn open(raw_path: &Utf8Path, path: &Utf8Path) -> Result<Log> {
+    pub fn open(raw_path: &Utf8Path, path: &Utf8Path, mark: &str) -> Result<Log> {
         let log = File::options()
             .append(true)
             .open(path)
@@ -32,6 +34,7 @@ impl Log {
             raw,
             path: path.to_owned(),
             log,
+            mark: mark.to_string(),
             rest: Vec::new(),
             buffer: vec![0; 256 * 1024],
             last_growth: Instant::now(),
@@ -65,7 +68,7 @@ impl Log {
         for piece in buffer[..read].split_inclusive(|byte| *byte == b'\n') {
             self.rest.extend_from_slice(piece);
             if piece.ends_with(b"\n") || self.rest.len() > MAX_LINE {
-                lines.push(self.take_line());
+                self.take_line(&mut lines);
             }
         }
         self.buffer = buffer;
@@ -75,10 +78,14 @@ impl Log {
         Ok(lines)
     }
 
-    fn take_line(&mut self) -> String {
-        let text = String::from_utf8_lossy(&self.rest).trim_end().to_string();
+    fn take_line(&mut self, lines: &mut Vec<String>) {
+        let text = String::from_utf8_lossy(&self.rest);
+        let text = text.trim_end();
+        match text.find(&self.mark) {
+            Some(at) if at > 0 => lines.extend([text[..at].to_string(), text[at..].to_string()]),
+            _ => lines.push(text.to_string()),
+        }
         self.rest.clear();
-        text
     }
 
     fn write(&mut self, lines: &[String]) -> Result<()> {
@@ -93,8 +100,9 @@ impl Log {
     pub fn finish(mut self) -> Result<()> {
         while !self.new_lines()?.is_empty() {}
         if !self.rest.is_empty() {
-            let line = self.take_line();
-            self.write(&[line])?;
+            let mut lines = Vec::new();
+            self.take_line(&mut lines);
+            self.write(&lines)?;
         }
         remove_if_there(&self.raw_path)
     }
@@ -126,19 +134,19 @@ mod tests {
         let root = Utf8Path::from_path(directory.path()).unwrap();
         let names = [root.join("a.log"), root.join("b.log")];
         begin(&names).unwrap();
-        let mut log = Log::open(&root.join("raw"), &names[0]).unwrap();
+        let mut log = Log::open(&root.join("raw"), &names[0], "::N:").unwrap();
         let mut writer = log.writer().unwrap();
         writer.write_all(b"one\ntw\xffo\nhal").unwrap();
         assert_eq!(log.new_lines().unwrap(), ["one", "tw\u{fffd}o"]);
-        writer.write_all(b"f").unwrap();
-        assert_eq!(log.new_lines().unwrap(), [""; 0]);
+        writer.write_all(b"f::N:end 0\nlast").unwrap();
+        assert_eq!(log.new_lines().unwrap(), ["half", "::N:end 0"]);
         log.finish().unwrap();
         let text = fs::read_to_string(&names[1]).unwrap();
         let lines: Vec<&str> = text
             .lines()
             .map(|line| line.split_once("Z ").unwrap().1)
             .collect();
-        assert_eq!(lines, ["one", "tw\u{fffd}o", "half"]);
+        assert_eq!(lines, ["one", "tw\u{fffd}o", "half", "::N:end 0", "last"]);
         assert!(!root.join("raw").exists());
     }
 }

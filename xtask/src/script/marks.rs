@@ -42,10 +42,14 @@ impl Marks {
         }
     }
 
-    /// `None` for a line of the log, and for a mark that is not well formed: that is then only a line. What stands before a mark
-    /// is a line of the build's, or of an rc file's, that had no end.
+    /// What a mark's line starts with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// `None` for a line of the log, and for a mark that is not well formed: that is then only a line.
     pub fn read(&self, line: &str) -> Option<Mark> {
-        let (word, rest) = split(line.split_once(&self.prefix)?.1);
+        let (word, rest) = split(line.strip_prefix(&self.prefix)?);
         match word {
             "fact" => {
                 let (name, value) = split(rest);
@@ -217,7 +221,7 @@ mod tests {
             ("::M:end 0", None),
             ("::N:end", None),
             ("::N:stage lunch", None),
-            ("no end of line::N:end 0", Some(Mark::End(0))),
+            (" ::N:end 0", None),
             ("   Compiling p v0.1.0", None),
         ];
         for (line, mark) in cases {

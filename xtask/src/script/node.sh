@@ -46,9 +46,16 @@ probe() {
 	*) say "fact arch $(uname -m)" ;;
 	esac
 	say "fact cargo $(cargo --version 2>/dev/null | first_line)"
-	say "fact rustc $(rustc --version 2>/dev/null | first_line)"
-	say "fact triple $(rustc -vV 2>/dev/null | sed -n 's/^host: //p')"
+	# One call tells both: where rustup picks the toolchain, each call takes its time.
+	said=$(rustc -vV 2>/dev/null)
+	triple=$(printf '%s\n' "$said" | sed -n 's/^host: //p')
+	say "fact rustc $(printf '%s\n' "$said" | first_line)"
+	say "fact triple $triple"
 	for target in $targets; do
+		if [ "$target" = "$triple" ]; then
+			say "fact std $target"
+			continue
+		fi
 		library=$(rustc --print target-libdir --target "$target" 2>/dev/null) &&
 			[ -d "$library" ] && say "fact std $target"
 	done

@@ -21,7 +21,7 @@ fn a_node_that_will_not_do_is_named_before_its_build_and_the_others_are_built() 
     fleet.project.commit("rust-version");
     let old_cargo = cargo(old).replace("1.95.0", "1.56.0");
     fleet.node(old).write_tool("cargo", &old_cargo);
-    let other_rustc = "#!/bin/sh\ncase $* in -vV) echo 'host: riscv64gc-unknown-linux-gnu' ;; --version) echo rustc ;; *) exit 1 ;; esac\n";
+    let other_rustc = "#!/bin/sh\ncase $* in -vV) printf 'rustc 1.95.0\\nhost: riscv64gc-unknown-linux-gnu\\n' ;; *) exit 1 ;; esac\n";
     fleet.node(foreign).write_tool("rustc", other_rustc);
     fleet
         .node(full)
@@ -71,10 +71,10 @@ fn every_fault_of_a_build_is_its_own_row_and_the_others_are_built() {
     // The same number as every failure of ssh itself.
     fleet.play(all, "exit 255");
     fleet.play(signalled, "kill -KILL $$");
-    fleet.set(silent, "env.PLAY = 'sleep 600'\nsilence_timeout = '2s'");
+    fleet.set(silent, "env.PLAY = 'sleep 600'\nsilence_timeout = '10s'");
     fleet.set(
         endless,
-        "env.PLAY = 'while sleep 0.1; do echo still at it; done'\nbuild_timeout = '3s'",
+        "env.PLAY = 'while sleep 0.1; do echo still at it; done'\nbuild_timeout = '12s'",
     );
     fleet.play(flood, "yes 'warning: unused variable: `x`, and much more to fill a line with' | head -c 200000000; exit 7");
     // It keeps the build's output open, and leaves its process group.
@@ -92,12 +92,12 @@ fn every_fault_of_a_build_is_its_own_row_and_the_others_are_built() {
         (
             silent,
             "build silent",
-            "not a byte of output within 2.0s; `silence_timeout` in nodes.toml sets that limit",
+            "not a byte of output within 10s; `silence_timeout` in nodes.toml sets that limit",
         ),
         (
             endless,
             "build timeout",
-            "not done within 3.0s; `build_timeout` in nodes.toml sets that limit",
+            "not done within 12s; `build_timeout` in nodes.toml sets that limit",
         ),
         (flood, "build build", "the build ended with status 7"),
         (garbage, "build build", "the build ended with status 9"),
