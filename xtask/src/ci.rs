@@ -16,59 +16,65 @@ struct Step {
     name: &'static str,
     does: &'static str,
     run: fn(&Check) -> Result<()>,
-    /// Only when asked for by a flag of its own.
-    extra: bool,
+    /// Whether a run without `--step` has it.
+    asked_for: fn(&flags::Ci) -> bool,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "packages",
         does: "install what the other steps need",
         run: packages::install,
-        extra: false,
+        asked_for: |_| true,
     },
     Step {
         name: "format",
         does: "rustfmt's defaults",
         run: format,
-        extra: false,
+        asked_for: |_| true,
     },
     Step {
         name: "clippy",
         does: "clippy with warnings denied",
         run: clippy,
-        extra: false,
+        asked_for: |_| true,
     },
     Step {
         name: "shell",
         does: "shellcheck on every shell script",
         run: shell,
-        extra: false,
+        asked_for: |_| true,
     },
     Step {
         name: "docs",
         does: "rustdoc of the library with warnings denied",
         run: docs,
-        extra: false,
+        asked_for: |_| true,
     },
     Step {
         name: "smoke",
         does: "the README's main command in a fresh clone and an empty HOME",
         run: smoke::run,
-        extra: false,
+        asked_for: |_| true,
     },
     Step {
         name: "cross",
         does: "a release of real macOS programs, cross-built",
         run: cross::run,
-        extra: true,
+        asked_for: |flags| flags.cross,
+    },
+    Step {
+        name: "rehearsal",
+        does: "a release of all ten platforms with real files, from this one machine",
+        run: rehearsal,
+        asked_for: |flags| flags.rehearsal,
     },
     // Last, so that the run ends with the test runner's own summary.
     Step {
         name: "test",
         does: "every test",
         run: test,
-        extra: false,
+        asked_for: |_| true,
     },
 ];
 
@@ -112,7 +118,7 @@ fn chosen(flags: &flags::Ci) -> Result<Vec<&'static Step>> {
         }
     }
     let wanted = |step: &&Step| match flags.step.is_empty() {
-        true => !step.extra || (step.name == "cross" && flags.cross),
+        true => (step.asked_for)(flags),
         false => flags.step.iter().any(|name| name == step.name),
     };
     Ok(STEPS.iter().filter(wanted).collect())
@@ -184,6 +190,24 @@ fn docs(check: &Check) -> Result<()> {
         ],
         &[("RUSTDOCFLAGS", "-D warnings")],
     )
+}
+
+/// Its own script, since it is a day of the fleet's life and not a test: what it prints is to be looked at.
+fn rehearsal(check: &Check) -> Result<()> {
+    let root = &check.workspace.root;
+    let folder = root.join("target/rehearsal");
+    let status = foreground(&Foreground {
+        program: root.join("xtask/scripts/rehearsal.sh").as_str(),
+        arguments: &[folder.as_str()],
+        environment: &[],
+        directory: root,
+        deadline: DEADLINE * 3,
+        interrupt: check.console.interrupt,
+    })?;
+    match status {
+        0 => Ok(()),
+        status => bail!("the rehearsal ended with status {status}"),
+    }
 }
 
 /// Every tracked file that a shell reads, found by its name or its first line.

@@ -169,8 +169,10 @@ xflags::xflags! {
 
         /// Everything that must pass before a change lands; installs what it needs.
         cmd ci {
-            /// Also build real macOS and BSD programs here.
+            /// Also release real macOS programs, cross-built here.
             optional --cross
+            /// Also rehearse a release of all ten platforms: an emulated arm64 guest, and cross-built macOS and BSD programs.
+            optional --rehearsal
             /// Run only this step (repeatable); --list names them.
             repeated --step name: String
             /// Name the steps.
