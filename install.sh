@@ -99,7 +99,7 @@ detect_platform() {
 	Darwin)
 		os=macos kernel=macOS release=$(sw_vers -productVersion)
 		# Under Rosetta uname says x86_64.
-		[ "$(env PATH="$PATH:/usr/sbin" sysctl -n hw.optional.arm64 2>/dev/null)" != 1 ] || cpu=arm64 ;;
+		[ "$(env PATH="$PATH:/usr/sbin" sysctl -n hw.optional.arm64 2>/dev/null || :)" != 1 ] || cpu=arm64 ;;
 	Linux) os=linux ;;
 	FreeBSD) os=freebsd ;;
 	# uname -m says evbarm on NetBSD/aarch64; uname -p has the CPU.
@@ -113,7 +113,7 @@ detect_platform() {
 	*) unsupported ;;
 	esac
 	# A 64-bit kernel may carry a 32-bit system.
-	[ "$(getconf LONG_BIT 2>/dev/null)" != 32 ] || unsupported
+	[ "$(getconf LONG_BIT 2>/dev/null || :)" != 32 ] || unsupported
 	platform=$os-$cpu release=${release%%[!0-9.]*}
 	system=$os-$release
 	if [ $os = linux ]; then
@@ -149,7 +149,7 @@ choose_source() {
 }
 
 choose_downloader() {
-	case $(command -v curl) in
+	case $(command -v curl || :) in
 	# A snap's curl cannot write our files.
 	'' | */snap/*) ;;
 	*) downloader=curl pipe="curl --proto '=https' --tlsv1.2 -sSf"; return ;;
@@ -160,7 +160,7 @@ choose_downloader() {
 	esac
 	if has wget; then
 		downloader=wget pipe='wget -qO-'
-		case $(wget --version 2>/dev/null) in GNU*) downloader=gnu-wget ;; esac
+		case $(wget --version 2>/dev/null || :) in GNU*) downloader=gnu-wget ;; esac
 	elif ! has "${downloader#*bsd-}" || [ $downloader = cp ]; then
 		die 4 'no downloader: install curl (not as a snap) or wget'
 	# NetBSD has certificates, and checks them, from 10 on.
@@ -470,7 +470,6 @@ try_binary() {
 	[ "$(cat said)" = "$title" ] || die 8 "$title calls itself: $(cat said)"
 }
 
-# root makes a copy of its own.
 place_binary() {
 	say "$sum  $dest" >receipt
 	# shellcheck disable=SC2016

@@ -11,7 +11,7 @@ mod store;
 #[path = "install/tools.rs"]
 mod tools;
 
-use case::{case, After, Case, Keys, Room};
+use case::{case, After, Case, Keys, Room, Site};
 use server::{Fault, Server};
 use std::fs;
 use std::os::unix::fs::{symlink, PermissionsExt};
@@ -32,13 +32,14 @@ fn run(table: &str, cases: Vec<Case>) {
         .into_iter()
         .filter(|case| case.name.contains(&wanted))
         .collect();
+    let site = Site::new();
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let result = std::panic::catch_unwind(AssertUnwindSafe(|| case.run()));
+                    let result = std::panic::catch_unwind(AssertUnwindSafe(|| case.run(&site)));
                     let wrong = match result {
                         Ok(Ok(())) => continue,
                         Ok(Err(wrong)) => wrong,
@@ -1477,6 +1478,9 @@ fn uninstall_removes_what_was_installed_and_nothing_else() {
     run("uninstall", cases);
 }
 
+/// Once in a hundred times zsh keeps a TERM that comes just before `wait` until the wait is over: until this deadline.
+const ZSH_AT_LATEST: &str = "3";
+
 #[test]
 fn a_signal_leaves_nothing_behind() {
     let mut cases = vec![];
@@ -1487,6 +1491,7 @@ fn a_signal_leaves_nothing_behind() {
                 .shell(shell)
                 .downloader(Downloader::Curl)
                 .fault(newest("linux-x86_64"), Fault::Drip)
+                .env("BALLISTICS_TIMEOUT", ZSH_AT_LATEST)
                 .terminate_at(request);
             cases.push(whole.terminated());
         }
@@ -1500,6 +1505,7 @@ fn a_signal_leaves_nothing_behind() {
                 .shell(shell)
                 .downloader(downloader)
                 .fault(newest(downloader.home().platform), Fault::Drip)
+                .env("BALLISTICS_TIMEOUT", ZSH_AT_LATEST)
                 .terminate_at(6)
                 .terminated(),
             );
@@ -1553,7 +1559,7 @@ fn a_script_cut_at_any_byte_installs_nothing() {
         let shells = if position + 12 >= length {
             SHELLS.to_vec()
         } else {
-            vec![turn(position), turn(position + 1)]
+            vec![turn(position)]
         };
         for shell in shells {
             let cut = case(format!("cut at {position} of {length} in {shell}"))

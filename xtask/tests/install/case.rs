@@ -107,6 +107,49 @@ enum Signal {
     After(Duration),
 }
 
+/// The ground of one table of cases, gone when the table is done.
+pub struct Site {
+    place: PathBuf,
+    made: Mutex<BTreeMap<String, PathBuf>>,
+    rooms: AtomicUsize,
+}
+
+impl Site {
+    pub fn new() -> Site {
+        Site {
+            place: store::tempdir("site"),
+            made: Mutex::default(),
+            rooms: AtomicUsize::new(0),
+        }
+    }
+
+    /// A directory that many cases read and none writes, made by whoever comes first.
+    pub fn shared(&self, key: &str, make: impl FnOnce(&Path)) -> PathBuf {
+        let mut made = self.made.lock().unwrap_or_else(|held| held.into_inner());
+        if let Some(place) = made.get(key) {
+            return place.clone();
+        }
+        let place = self.place.join(format!("shared-{}", made.len()));
+        fs::create_dir(&place).expect("the site is ours");
+        make(&place);
+        made.insert(key.to_string(), place.clone());
+        place
+    }
+
+    fn room(&self) -> PathBuf {
+        let number = self.rooms.fetch_add(1, Ordering::Relaxed);
+        let place = self.place.join(format!("room-{number}"));
+        fs::create_dir(&place).expect("the site is ours");
+        place
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.place);
+    }
+}
+
 /// Where a case happens.
 pub struct Room {
     pub place: PathBuf,
@@ -321,8 +364,8 @@ impl Case {
     }
 
     /// Runs the case; what is wrong comes back as text.
-    pub fn run(&self) -> Result<(), String> {
-        let place = store::tempdir("room");
+    pub fn run(&self, site: &Site) -> Result<(), String> {
+        let place = site.room();
         let room = Room {
             prefix: self.prefix_in(&place),
             system: self.system.clone(),
@@ -334,7 +377,7 @@ impl Case {
         let shelf = self.shelf();
         let name = shelf_name(&room);
         Server::get().serve(&name, shelf.clone());
-        let result = self.happen(&room, &shelf, &name);
+        let result = self.happen(site, &room, &shelf, &name);
         Server::get().forget(&name);
         fs::remove_dir_all(&room.place).map_err(|error| format!("the room stays: {error}"))?;
         result.map_err(|wrong| format!("{}: {wrong}", self.name))
@@ -345,14 +388,20 @@ impl Case {
         place.join(self.prefix.as_deref().unwrap_or("a prefix"))
     }
 
-    fn happen(&self, room: &Room, shelf: &Arc<Shelf>, name: &str) -> Result<(), String> {
+    fn happen(
+        &self,
+        site: &Site,
+        room: &Room,
+        shelf: &Arc<Shelf>,
+        name: &str,
+    ) -> Result<(), String> {
         let (shell, words) = tools::shell(self.shell);
         let farm = self
             .farm
-            .planted(&shell, &self.system, self.downloader, self.hasher);
+            .planted(site, &shell, &self.system, self.downloader, self.hasher);
         symlink(farm, room.place.join("farm")).expect("the room is ours");
         if self.downloader == Downloader::Directory {
-            self.stock(&room.place.join("store"), &shelf.files);
+            self.stock(site, &room.place.join("store"), &shelf.files);
         }
         for step in &self.before {
             step(room);
@@ -367,9 +416,9 @@ impl Case {
     }
 
     /// Most cases read the same store, which is written once per platform.
-    fn stock(&self, store: &Path, files: &Files) {
+    fn stock(&self, site: &Site, store: &Path, files: &Files) {
         if self.store.is_empty() {
-            let shared = tools::shared(&format!("store {}", self.system.platform), |place| {
+            let shared = site.shared(&format!("store {}", self.system.platform), |place| {
                 write_store(place, files)
             });
             symlink(shared, store).expect("the room is ours");
@@ -653,11 +702,11 @@ impl std::fmt::Display for Ran {
     }
 }
 
+/// What stands first in the room's URLs: the site and the room.
 fn shelf_name(room: &Room) -> String {
-    room.place
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
+    let mut names = room.place.iter().rev().map(|name| name.to_string_lossy());
+    let own = names.next().unwrap_or_default();
+    format!("{}-{own}", names.next().unwrap_or_default())
 }
 
 fn write_store(dir: &Path, files: &Files) {

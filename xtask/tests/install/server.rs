@@ -32,8 +32,8 @@ pub enum Fault {
     Body(Vec<u8>),
 }
 
-/// Called with the number of each request, before it is answered.
-type Hook = Box<dyn FnMut(usize) + Send>;
+/// Called with the number of each request before it is answered.
+pub type Hook = Box<dyn FnMut(usize) + Send>;
 
 /// What one case is served, and what became of it.
 pub struct Shelf {

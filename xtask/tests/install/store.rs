@@ -4,8 +4,9 @@
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::OnceLock;
 
 pub const PLATFORMS: [&str; 10] = [
@@ -145,9 +146,8 @@ fn sign(room: &Path, key: &str, line: &str) -> Vec<u8> {
     bytes
 }
 
-/// A fresh directory under the system's own for temporary files.
-pub fn tempdir(name: &str) -> std::path::PathBuf {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+/// A fresh directory under the system's own for temporary files, where other users may look too.
+pub fn tempdir(name: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let place = std::env::temp_dir().join(format!("install-{}-{count}-{name}", std::process::id()));

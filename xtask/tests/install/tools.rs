@@ -1,6 +1,6 @@
 //! The shells, downloaders, hash tools and systems of the matrix, and the sealed PATH made of them.
 
-use std::collections::BTreeMap;
+use crate::case::Site;
 use std::fs;
 use std::os::unix::fs::{symlink, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -282,13 +282,14 @@ impl Farm {
     /// A directory of symlinks to exactly the tools that a case may use, made once for all cases that are alike.
     pub fn planted(
         &self,
+        site: &Site,
         shell: &Path,
         system: &System,
         downloader: Downloader,
         hasher: Hasher,
     ) -> PathBuf {
         let key = format!("{self:?} {shell:?} {system:?} {downloader:?} {hasher:?}");
-        shared(&key, |farm| {
+        site.shared(&key, |farm| {
             self.plant(farm, shell, system, downloader, hasher)
         })
     }
@@ -329,19 +330,6 @@ impl Farm {
             fs::remove_file(farm.join(tool)).expect("what is taken away was there");
         }
     }
-}
-
-/// A directory that many cases read and none writes, made by whoever comes first.
-pub fn shared(key: &str, make: impl FnOnce(&Path)) -> PathBuf {
-    static MADE: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
-    let mut made = MADE.lock().unwrap_or_else(|held| held.into_inner());
-    if let Some(place) = made.get(key) {
-        return place.clone();
-    }
-    let place = crate::store::tempdir("shared");
-    make(&place);
-    made.insert(key.to_string(), place.clone());
-    place
 }
 
 pub fn shim(name: &str) -> PathBuf {
