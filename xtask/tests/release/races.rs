@@ -123,7 +123,13 @@ fn two_releases_of_one_version_in_one_clone_do_not_meet() {
     let project = Project::new();
     let began = project.beside("began");
     let go_on = project.beside("go-on");
-    let waits = format!("build_command = ''': >{}; until [ -e {} ]; do sleep 0.1; done; cp {} out'''\nbinary_path = \"out\"\nprove = false", began.display(), go_on.display(), hello(foreign()[0].0));
+    let waits = format!(
+        "build_command = ''': >{}; until [ -e {} ]; do [ -d {} ] && sleep 0.1 || exit 1; done; cp {} out'''\nbinary_path = \"out\"\nprove = false",
+        began.display(),
+        go_on.display(),
+        project.root.display(),
+        hello(foreign()[0].0)
+    );
     project.write_nodes(&node("slow", foreign()[0].1, &waits));
     let running = project.start("dist");
     wait_until("the build begins", || began.exists());

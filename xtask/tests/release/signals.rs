@@ -5,13 +5,14 @@ use crate::processes;
 use crate::project::{host_platform, host_target, node, Project};
 use crate::run::wait_until;
 
-/// A node whose build takes until it is told to go on, and then is cargo's.
+/// A node whose build takes until it is told to go on, and then is cargo's. It ends with the test, whatever becomes of it.
 fn slow_node(project: &Project) -> String {
     let (began, go_on) = (project.beside("began"), project.beside("go-on"));
     let build = format!(
-        "build_command = ''': >{}; until [ -e {} ]; do sleep 0.1; done; cargo build --release --locked'''\nbinary_path = \"target/release/ballistics\"",
+        "build_command = ''': >{}; until [ -e {} ]; do [ -d {} ] && sleep 0.1 || exit 1; done; cargo build --release --locked'''\nbinary_path = \"target/release/ballistics\"",
         began.display(),
-        go_on.display()
+        go_on.display(),
+        project.root.display()
     );
     node("slow", host_target(), &build)
 }
