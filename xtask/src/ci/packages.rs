@@ -42,6 +42,8 @@ const TOOLS: &[Tool] = &[
     same("fish", "fish"),
     same("posh", "posh"),
     same("openssl", "openssl"),
+    same("socat", "socat"),
+    same("setpriv", "util-linux"),
     same("perl", "perl"),
     same("ruby", "ruby"),
     Tool {
