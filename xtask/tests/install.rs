@@ -981,7 +981,7 @@ fn file_systems_that_forbid_or_are_full_change_nothing() {
 /// With a tmpfs over a directory of the room, seen by this case alone.
 fn mounted(case: Case, dir: &'static str, options: &'static str) -> Case {
     let namespace = if is_root() { "-m" } else { "-rm" };
-    let mount = format!("mount -t tmpfs -o {options} none '{{room}}/{dir}' && shift 0 && PATH='{{room}}/farm' exec \"$@\"");
+    let mount = format!("mount -t tmpfs -o {options} none '{{room}}/{dir}' && shift 0 && PATH='{{room}}/sealed' exec \"$@\"");
     case.wrapper(["/usr/bin/unshare", namespace, "/bin/sh", "-c"])
         .wrapper([
             &format!("PATH=/usr/bin:/bin:/usr/sbin:/sbin; {mount}"),
@@ -1403,17 +1403,17 @@ fn what_is_asked_wrongly_is_refused_by_name() {
                     fs::create_dir_all(room.place.join("home/snap/bin")).expect("the room is ours");
                     tools::script(&room.place.join("home/snap/bin"), "curl", "exit 23");
                 })
-                .env("PATH", "{room}/home/snap/bin:{room}/farm")
+                .env("PATH", "{room}/home/snap/bin:{room}/sealed")
                 .says("installed {dest}"),
             base("a tool that is missing").without("sed").fails(4, "sed is not in PATH"),
             base("fish").env("SHELL", "/usr/bin/fish").warns("fish_add_path '{bin}'"),
             base("in PATH already")
-                .env("PATH", "{room}/a prefix/bin:{room}/farm")
+                .env("PATH", "{room}/a prefix/bin:{room}/sealed")
                 .never_says("PATH"),
             base("another one that comes first")
                 .with("ballistics", "true")
-                .env("PATH", "{room}/farm:{room}/a prefix/bin")
-                .warns("{room}/farm/ballistics comes before it in PATH"),
+                .env("PATH", "{room}/sealed:{room}/a prefix/bin")
+                .warns("{room}/sealed/ballistics comes before it in PATH"),
         ]);
     }
     run("usage", cases);

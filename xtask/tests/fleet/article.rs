@@ -164,7 +164,7 @@ fn a_build_command_starts_in_the_unpacked_archive() {
     let node = crate::project::here();
     let mut fleet = Fleet::of(&[node]);
     let command = format!(
-        "ls Cargo.toml Cargo.lock src/main.rs >&2 && pwd && rustc --version && mkdir -p \"$CARGO_TARGET_DIR/{}/release\" && cp {} \"$CARGO_TARGET_DIR/{}/release/ballistics\"",
+        "ls Cargo.toml Cargo.lock src/main.rs >&2 && pwd && rustc -vV && mkdir -p \"$CARGO_TARGET_DIR/{}/release\" && cp {} \"$CARGO_TARGET_DIR/{}/release/ballistics\"",
         host_target(), program(node).display(), "{target}"
     );
     fleet.set(node, &format!("build_command = '''{command}'''"));

@@ -3,7 +3,7 @@
 
 use crate::server::{Fault, Server, Shelf};
 use crate::store::{self, Files};
-use crate::tools::{self, Downloader, Farm, Hasher, System};
+use crate::tools::{self, Downloader, Hasher, SealedPath, System};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -39,7 +39,7 @@ pub struct Case {
     pub system: System,
     pub downloader: Downloader,
     pub hasher: Hasher,
-    pub farm: Farm,
+    pub sealed: SealedPath,
     pub script: Script,
     args: Vec<String>,
     env: Vec<(&'static str, String)>,
@@ -195,7 +195,7 @@ pub fn case(name: impl Into<String>) -> Case {
         system: tools::system("linux-x86_64"),
         downloader: Downloader::Directory,
         hasher: Hasher::Sha256sum,
-        farm: Farm::default(),
+        sealed: SealedPath::default(),
         script: Script {
             keys: Keys::Release,
             signed_since: store::SIGNED_SINCE,
@@ -269,15 +269,15 @@ impl Case {
         self
     }
     pub fn with(mut self, name: &'static str, target: &'static str) -> Case {
-        self.farm.with.push((name, target));
+        self.sealed.with.push((name, target));
         self
     }
     pub fn without(mut self, tool: &'static str) -> Case {
-        self.farm.without.push(tool);
+        self.sealed.without.push(tool);
         self
     }
     pub fn busybox(mut self) -> Case {
-        self.farm.busybox = true;
+        self.sealed.busybox = true;
         self
     }
     /// A file of the store goes wrong.
@@ -396,10 +396,10 @@ impl Case {
         name: &str,
     ) -> Result<(), String> {
         let (shell, words) = tools::shell(self.shell);
-        let farm = self
-            .farm
+        let sealed = self
+            .sealed
             .planted(site, &shell, &self.system, self.downloader, self.hasher);
-        symlink(farm, room.place.join("farm")).expect("the room is ours");
+        symlink(sealed, room.place.join("sealed")).expect("the room is ours");
         if self.downloader == Downloader::Directory {
             self.stock(site, &room.place.join("store"), &shelf.files);
         }
@@ -491,7 +491,7 @@ impl Case {
         command
             .args(&line[1..])
             .env_clear()
-            .env("PATH", room.place.join("farm"))
+            .env("PATH", room.place.join("sealed"))
             .env("HOME", room.place.join("home"))
             .env("TMPDIR", room.place.join("tmp"))
             .env("BALLISTICS_BASE_URL", self.base_in(room, name))
@@ -750,7 +750,7 @@ fn resolved(path: &Path) -> PathBuf {
 
 type Listing = BTreeMap<PathBuf, (Vec<u8>, u32)>;
 
-/// Every file of the room but the farm, the store and the outputs, with its bytes and mode; empty directories of the
+/// Every file of the room but the sealed, the store and the outputs, with its bytes and mode; empty directories of the
 /// temporary kind too.
 fn listing(place: &Path) -> Listing {
     let mut found = Listing::new();
@@ -767,7 +767,7 @@ fn walk(place: &Path, dir: &Path, found: &mut Listing) {
         let path = entry.path();
         let below = path.strip_prefix(place).unwrap_or(&path).to_path_buf();
         let top = below.to_string_lossy().into_owned();
-        if ["farm", "store", "out", "err", "install.sh"].contains(&top.as_str()) {
+        if ["sealed", "store", "out", "err", "install.sh"].contains(&top.as_str()) {
             continue;
         }
         let Ok(about) = path.symlink_metadata() else {

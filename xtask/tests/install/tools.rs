@@ -96,14 +96,14 @@ impl Downloader {
         })
     }
 
-    fn link(self, farm: &Path) {
+    fn link(self, sealed: &Path) {
         match self {
-            Downloader::Curl => place(farm, "curl", &find("curl")),
-            Downloader::Wget => place(farm, "wget", &find("wget")),
-            Downloader::BusyboxWget => place(farm, "wget", &find("busybox")),
-            Downloader::NetbsdFtp => place(farm, "ftp", &find("tnftp")),
-            Downloader::FreebsdFetch => place(farm, "fetch", &shim("fetch")),
-            Downloader::OpenbsdFtp => place(farm, "ftp", &shim("ftp-openbsd")),
+            Downloader::Curl => place(sealed, "curl", &find("curl")),
+            Downloader::Wget => place(sealed, "wget", &find("wget")),
+            Downloader::BusyboxWget => place(sealed, "wget", &find("busybox")),
+            Downloader::NetbsdFtp => place(sealed, "ftp", &find("tnftp")),
+            Downloader::FreebsdFetch => place(sealed, "fetch", &shim("fetch")),
+            Downloader::OpenbsdFtp => place(sealed, "ftp", &shim("ftp-openbsd")),
             Downloader::Directory | Downloader::Nothing => {}
         }
     }
@@ -133,16 +133,16 @@ pub const HASHERS: [Hasher; 7] = [
 ];
 
 impl Hasher {
-    fn link(self, farm: &Path) {
+    fn link(self, sealed: &Path) {
         match self {
-            Hasher::Sha256sum => place(farm, "sha256sum", &find("sha256sum")),
-            Hasher::Shasum => place(farm, "shasum", &find("shasum")),
-            Hasher::Sha256 => place(farm, "sha256", &shim("sha256")),
-            Hasher::Cksum => place(farm, "cksum", &find("cksum")),
-            Hasher::Openssl => place(farm, "openssl", &find("openssl")),
-            Hasher::Digest => place(farm, "digest", &shim("digest")),
-            Hasher::Busybox => place(farm, "sha256sum", &find("busybox")),
-            Hasher::Nothing => place(farm, "cksum", &shim("cksum-old")),
+            Hasher::Sha256sum => place(sealed, "sha256sum", &find("sha256sum")),
+            Hasher::Shasum => place(sealed, "shasum", &find("shasum")),
+            Hasher::Sha256 => place(sealed, "sha256", &shim("sha256")),
+            Hasher::Cksum => place(sealed, "cksum", &find("cksum")),
+            Hasher::Openssl => place(sealed, "openssl", &find("openssl")),
+            Hasher::Digest => place(sealed, "digest", &shim("digest")),
+            Hasher::Busybox => place(sealed, "sha256sum", &find("busybox")),
+            Hasher::Nothing => place(sealed, "cksum", &shim("cksum-old")),
         }
     }
 }
@@ -253,7 +253,7 @@ impl System {
         )
     }
 
-    fn link(&self, farm: &Path) {
+    fn link(&self, sealed: &Path) {
         let uname = format!(
             "case $* in -s) echo '{k}' ;; -m) echo '{m}' ;; -p) echo '{p}' ;; -r) echo '{r}' ;; -a) echo '{k} host {r} {m}' ;; *) exit 1 ;; esac",
             k = self.kernel,
@@ -261,16 +261,16 @@ impl System {
             p = self.processor,
             r = self.release
         );
-        script(farm, "uname", &uname);
+        script(sealed, "uname", &uname);
         for (name, text) in &self.tools {
-            script(farm, name, text);
+            script(sealed, name, text);
         }
     }
 }
 
 /// What else lies in PATH.
 #[derive(Clone, Debug, Default)]
-pub struct Farm {
+pub struct SealedPath {
     pub without: Vec<&'static str>,
     /// Name in PATH, and the shim or the program that it is.
     pub with: Vec<(&'static str, &'static str)>,
@@ -278,7 +278,7 @@ pub struct Farm {
     pub busybox: bool,
 }
 
-impl Farm {
+impl SealedPath {
     /// A directory of symlinks to exactly the tools that a case may use, made once for all cases that are alike.
     pub fn planted(
         &self,
@@ -289,14 +289,14 @@ impl Farm {
         hasher: Hasher,
     ) -> PathBuf {
         let key = format!("{self:?} {shell:?} {system:?} {downloader:?} {hasher:?}");
-        site.shared(&key, |farm| {
-            self.plant(farm, shell, system, downloader, hasher)
+        site.shared(&key, |sealed| {
+            self.plant(sealed, shell, system, downloader, hasher)
         })
     }
 
     fn plant(
         &self,
-        farm: &Path,
+        sealed: &Path,
         shell: &Path,
         system: &System,
         downloader: Downloader,
@@ -308,16 +308,16 @@ impl Farm {
                 _ if self.busybox && tool != "getconf" => find("busybox"),
                 _ => find(tool),
             };
-            place(farm, tool, &target);
+            place(sealed, tool, &target);
         }
-        place(farm, "ssh-keygen", &find("ssh-keygen"));
-        downloader.link(farm);
-        hasher.link(farm);
-        system.link(farm);
+        place(sealed, "ssh-keygen", &find("ssh-keygen"));
+        downloader.link(sealed);
+        hasher.link(sealed);
+        system.link(sealed);
         for (name, target) in &self.with {
             let bundled = shim(target);
             place(
-                farm,
+                sealed,
                 name,
                 &if bundled.exists() {
                     bundled
@@ -327,7 +327,7 @@ impl Farm {
             );
         }
         for tool in &self.without {
-            fs::remove_file(farm.join(tool)).expect("what is taken away was there");
+            fs::remove_file(sealed.join(tool)).expect("what is taken away was there");
         }
     }
 }
@@ -338,8 +338,8 @@ pub fn shim(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn place(farm: &Path, name: &str, target: &Path) {
-    let link = farm.join(name);
+fn place(sealed: &Path, name: &str, target: &Path) {
+    let link = sealed.join(name);
     let _ = fs::remove_file(&link);
     symlink(target, &link).expect("the room is writable");
 }
