@@ -133,7 +133,7 @@ impl Build<'_> {
         }
         let record = self.dist.artifact(node.platform())?;
         Ok(record
-            .filter(|record| record.key == self.key(node))
+            .filter(|record| record.key.as_ref().is_none_or(|key| *key == self.key(node)))
             .map(|record| record.artifact))
     }
 

@@ -1,6 +1,7 @@
 //! A step of a release: where it goes, whether that place may take it, and whether what is there may be replaced.
 
 use crate::gcs::{Access, Patience, Web};
+use crate::index::Entry;
 use crate::inventory::Publish;
 use crate::manifest::{Manifest, SourceRecord};
 use crate::publish::Manner;
@@ -114,15 +115,14 @@ impl Destination {
             return Ok(());
         };
         let gives_way = self.manner == Manner::Development && listed.development;
-        if gives_way || listed.source_sha256 == source.sha256 {
+        if gives_way || listed.source_sha256.as_ref() == Some(&source.sha256) {
             return Ok(());
         }
         Err(refuse(format!(
-            "{} in {} is published from commit {} (source {}), and this is source {}; a release is never replaced: raise the package's version",
+            "{} in {} is published from {}, and this is source {}; a release is never replaced: raise the package's version",
             source.version,
             self.store.location(),
-            listed.commit.get(..12).unwrap_or(&listed.commit),
-            listed.source_sha256.short(),
+            listed.origin(),
             source.sha256.short()
         )))
     }
@@ -165,32 +165,13 @@ impl Destination {
         }
         let index = self.store.index()?;
         let version = &revision.version;
-        let listed = index
-            .versions
-            .get(version)
-            .filter(|listed| !listed.development && listed.commit == revision.commit);
+        let listed = index.versions.get(version).filter(|listed| {
+            !listed.development && listed.commit.as_ref() == Some(&revision.commit)
+        });
         let Some(listed) = listed else {
             return Ok(None);
         };
-        let place = self.store.location();
-        let manifest = self
-            .store
-            .read(&ObjectName::of_version(version, Manifest::FILE))?;
-        let manifest =
-            manifest.with_context(|| format!("{place}/{version}/{} is missing", Manifest::FILE))?;
-        let source = Manifest::parse(&manifest.bytes)?.source;
-        let archive = self
-            .store
-            .read(&ObjectName::of_version(version, &source.file))?;
-        let bytes = archive.map(|archive| archive.bytes).unwrap_or_default();
-        if Digest::of(&bytes) != listed.source_sha256 {
-            bail!(
-                "{place}/{version}/{} is not the source that the index names ({})",
-                source.file,
-                listed.source_sha256
-            );
-        }
-        Ok(Some((source, bytes)))
+        published_source(&self.store, version, listed).map(Some)
     }
 
     /// A dry run reads the real store; one that cannot be reached is said.
@@ -214,6 +195,33 @@ impl Destination {
             }
         }
     }
+}
+
+/// The source archive of a published version, and its record; its hash is the one that the index names.
+pub fn published_source(
+    store: &Store,
+    version: &Version,
+    listed: &Entry,
+) -> Result<(SourceRecord, Vec<u8>)> {
+    let place = store.location();
+    let source = published_manifest(store, version)?.source;
+    let archive = store.read(&ObjectName::of_version(version, &source.file))?;
+    let bytes = archive.map(|archive| archive.bytes).unwrap_or_default();
+    if listed.source_sha256 != Some(Digest::of(&bytes)) {
+        bail!(
+            "{place}/{version}/{} is not the source that the index names ({})",
+            source.file,
+            listed.origin()
+        );
+    }
+    Ok((source, bytes))
+}
+
+pub fn published_manifest(store: &Store, version: &Version) -> Result<Manifest> {
+    let name = ObjectName::of_version(version, Manifest::FILE);
+    let manifest = store.read(&name)?;
+    let manifest = manifest.with_context(|| format!("{}/{name} is missing", store.location()))?;
+    Manifest::parse(&manifest.bytes).with_context(|| format!("{}/{name}", store.location()))
 }
 
 /// What readers of a store call it: `base_url` belongs to the configured store alone, and an emulator is its own web server.

@@ -116,14 +116,34 @@ impl Dist {
 
     /// Gives a finished file its name, by rename, and records it.
     pub fn keep(&self, partial: &Utf8Path, key: Digest, artifact: Artifact) -> Result<()> {
+        self.name_and_record(
+            partial,
+            Record {
+                key: Some(key),
+                artifact,
+            },
+        )
+    }
+
+    /// The same for what is published already: whatever a node is set to, no other bytes can take its place.
+    pub fn adopt(&self, partial: &Utf8Path, artifact: Artifact) -> Result<()> {
+        self.name_and_record(
+            partial,
+            Record {
+                key: None,
+                artifact,
+            },
+        )
+    }
+
+    fn name_and_record(&self, partial: &Utf8Path, record: Record) -> Result<()> {
+        let artifact = &record.artifact;
         self.remove_artifact_files(artifact.platform)?;
         let path = self.path(&artifact.file);
         fs::rename(partial, &path).with_context(|| format!("{path} cannot be written"))?;
         sync_directory(&self.directory)?;
         let mut state = self.lock_state();
-        state
-            .artifacts
-            .insert(artifact.platform, Record { key, artifact });
+        state.artifacts.insert(artifact.platform, record);
         self.save(&state)
     }
 
@@ -345,7 +365,7 @@ mod tests {
         let dist = open(&room).unwrap();
         assert_eq!(
             dist.artifact(platform).unwrap().unwrap().key,
-            Digest::of(b"key")
+            Some(Digest::of(b"key"))
         );
         let stored = stored_archive(&room.root, &Version::parse("1.2.3").unwrap());
         assert_eq!(stored.unwrap().1, b"s");

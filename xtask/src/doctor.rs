@@ -26,6 +26,9 @@ pub fn run(workspace: &Workspace, flags: flags::Doctor, console: &Console) -> Re
             );
         }
     }
+    if let Store::Gsutil(bucket) = &store {
+        ui.result(&format!("login    that of {}", bucket.version()?));
+    }
     store.preflight()?;
     let index = store.index()?;
     let latest = index

@@ -1,5 +1,6 @@
 //! The command line. The grammar is the manual: `cargo xtask help` prints it.
 
+use crate::gcs::Via;
 use crate::words::{nearest, refuse, Platform, Version};
 use anyhow::Result;
 use std::ffi::OsString;
@@ -17,6 +18,8 @@ xflags::xflags! {
         optional --nodes file: String
         /// A file with an access token for the bucket; without it docs/publishing.md says whose login is used.
         optional --token-file file: String
+        /// Who speaks to a bucket: api (this program, the default) or gsutil, with the login that gsutil has.
+        optional --via how: String
 
         /// Build on every enabled node, prove, collect into dist/<version>/.
         cmd dist {
@@ -62,6 +65,12 @@ xflags::xflags! {
             optional --reclaim
             /// Let a bucket take binaries that were not run where they were built.
             optional --allow-unproven
+            /// Let a bucket take binaries whose node fetched its own source.
+            optional --allow-own-source
+            /// First take back into dist/ what the store lists of this version.
+            optional --adopt
+            /// Only make the first index of a store that was filled by other means, from its versions.txt and its files.
+            optional --import
         }
 
         /// dist, checksum, publish and verify in one.
@@ -94,6 +103,8 @@ xflags::xflags! {
             optional --reclaim
             /// Let a bucket take binaries that were not run where they were built.
             optional --allow-unproven
+            /// Let a bucket take binaries whose node fetched its own source.
+            optional --allow-own-source
         }
 
         /// Print what a release would do, touching nothing.
@@ -233,6 +244,18 @@ pub fn version(text: &Option<String>) -> Result<Option<Version>> {
     text.as_deref()
         .map(|text| Version::parse(text).map_err(|error| refuse(error.to_string())))
         .transpose()
+}
+
+/// `--via`.
+pub fn via(text: Option<&str>) -> Result<Via> {
+    match text {
+        None | Some("api") => Ok(Via::Api),
+        Some("gsutil") => Ok(Via::Gsutil),
+        Some(other) => Err(refuse(format!(
+            "--via {} is not known; it is `api` or `gsutil`",
+            other.escape_debug()
+        ))),
+    }
 }
 
 /// `--jobs`; without it every job runs at once.

@@ -90,8 +90,8 @@ mod tests {
             floor: "-".into(),
         };
         let entry = Entry {
-            commit: "c0ffee".into(),
-            source_sha256: Digest::of(b"s"),
+            commit: Some("c0ffee".into()),
+            source_sha256: Some(Digest::of(b"s")),
             development: false,
             promoted: false,
             yanked: false,

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod failure;
+mod gsutil;
 mod http;
 mod object;
 mod permissions;
@@ -18,11 +19,13 @@ use anyhow::{bail, ensure, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use credentials::Credentials;
 use failure::Refused;
+pub use gsutil::Gsutil;
 pub use http::Patience;
 use http::{Answer, Body, Client, Request};
 use object::{Content, Fingerprint, Upload};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -46,7 +49,16 @@ pub struct Bucket {
 pub struct Access {
     pub public: PublicReading,
     pub token_file: Option<Utf8PathBuf>,
+    pub via: Via,
     pub interrupt: Interrupt,
+}
+
+/// Who speaks to the bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    #[default]
+    Api,
+    Gsutil,
 }
 
 const GOOGLE: &str = "https://storage.googleapis.com";
@@ -55,7 +67,7 @@ const SERIAL: &str = "index-serial";
 const SHA256: &str = "sha256";
 
 /// An object as the API describes it.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
     name: String,
@@ -69,10 +81,10 @@ struct Resource {
 impl Bucket {
     pub fn open(location: &str, access: &Access) -> Result<Bucket> {
         let variable = |name: &str| std::env::var(name).ok();
-        let patience = Patience::new(&access.interrupt);
-        let bucket = Bucket::unauthorized(location, GOOGLE, access.public, patience.clone())?;
-        if let Some(host) = variable("STORAGE_EMULATOR_HOST").filter(|host| !host.is_empty()) {
-            return Ok(bucket.at(&with_scheme(&host)));
+        let (endpoint, patience) = (endpoint(), Patience::new(&access.interrupt));
+        let bucket = Bucket::unauthorized(location, &endpoint, access.public, patience.clone())?;
+        if bucket.is_emulated() {
+            return Ok(bucket);
         }
         let token_file = access.token_file.as_deref();
         let credentials = Credentials::find(token_file, &variable, patience)?;
@@ -110,14 +122,6 @@ impl Bucket {
             credentials: None,
             written: Mutex::default(),
         })
-    }
-
-    fn at(self, endpoint: &str) -> Bucket {
-        Bucket {
-            endpoint: endpoint.to_string(),
-            client: Client::new(endpoint, self.client.patience),
-            ..self
-        }
     }
 
     fn with_login(self, credentials: Credentials) -> Bucket {
@@ -183,6 +187,18 @@ impl Bucket {
         let answer = self.send(&request, &|body| Digest::of_reader(body))?;
         let found = self.found(answer, &format!("reading {name}"))?;
         Ok(found.map(|(digest, _)| digest))
+    }
+
+    /// Into a file, from its beginning for every attempt.
+    pub fn fetch(&self, name: &ObjectName, path: &Utf8Path) -> Result<bool> {
+        let request = self.get(&format!("{}?alt=media", self.object(name)));
+        let answer = self.send(&request, &|body| io::copy(body, &mut File::create(path)?))?;
+        Ok(self.found(answer, &format!("reading {name}"))?.is_some())
+    }
+
+    pub fn names(&self) -> Result<Vec<String>> {
+        let resources = self.resources("")?.into_iter();
+        Ok(resources.map(|resource| resource.name).collect())
     }
 
     /// Which of these files the bucket has: one listing, and Google's own MD5 of what it stores.
@@ -474,6 +490,14 @@ fn bucket_name(location: &str) -> Result<String> {
         )));
     }
     Ok(name.to_string())
+}
+
+/// Google's, or the emulator's that `STORAGE_EMULATOR_HOST` names.
+pub fn endpoint() -> String {
+    match std::env::var("STORAGE_EMULATOR_HOST") {
+        Ok(host) if !host.is_empty() => with_scheme(&host),
+        _ => GOOGLE.into(),
+    }
 }
 
 /// Google's own tools want a scheme there; people leave it out.

@@ -17,8 +17,11 @@ pub struct Index {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    pub commit: String,
-    pub source_sha256: Digest,
+    /// Of a version that was imported neither commit nor source is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_sha256: Option<Digest>,
     /// Made from a commit without the version's tag: a later source may take its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub development: bool,
@@ -38,6 +41,18 @@ pub struct Listed {
 }
 
 impl Entry {
+    /// From what it was made, for people.
+    pub fn origin(&self) -> String {
+        match (&self.commit, &self.source_sha256) {
+            (Some(commit), Some(source)) => format!(
+                "commit {} (source {})",
+                commit.get(..12).unwrap_or(commit),
+                source.short()
+            ),
+            _ => "an unknown source, before there was an index".into(),
+        }
+    }
+
     pub fn missing(&self) -> Vec<Platform> {
         self.required
             .iter()
@@ -72,14 +87,14 @@ impl Index {
             });
         if listed.source_sha256 != entry.source_sha256 {
             bail!(
-                "version {version} is published from source {} (commit {}), and this is source {} (commit {}); a published version keeps its source: publish a new version",
-                listed.source_sha256.short(), listed.commit, entry.source_sha256.short(), entry.commit
+                "version {version} is published from {}, and this is from {}; a published version keeps its source: publish a new version",
+                listed.origin(), entry.origin()
             );
         }
         for (platform, new) in &entry.platforms {
             match listed.platforms.get(platform) {
                 Some(old) if old.sha256 != new.sha256 => bail!(
-                    "{version} {platform} is published as {}, and dist has {}; published bytes never change: publish a new version",
+                    "{version} {platform} is published as {}, and dist has {}; published bytes never change: take them back with `cargo xtask publish --adopt`, or publish a new version",
                     old.sha256, new.sha256
                 ),
                 Some(_) => {}
@@ -95,6 +110,12 @@ impl Index {
         }
         self.changed();
         Ok(())
+    }
+
+    /// For the first index of a store that has versions already.
+    pub fn add_imported(&mut self, version: &Version, entry: Entry) {
+        self.versions.insert(version.clone(), entry);
+        self.changed();
     }
 
     /// Lets people have `version`, and everything newer that is promoted: ends a rollback.
@@ -247,9 +268,11 @@ pub fn sums(binary: &ProgramName, version: &Version, entry: &Entry, source_file:
     let artifacts = entry.platforms.iter().map(|(platform, listed)| {
         sum_line(&listed.sha256, &artifact_file(binary, version, *platform))
     });
-    artifacts
-        .chain([sum_line(&entry.source_sha256, source_file)])
-        .collect()
+    let source = entry
+        .source_sha256
+        .as_ref()
+        .map(|sha256| sum_line(sha256, source_file));
+    artifacts.chain(source).collect()
 }
 
 /// The line that a signature covers: it binds bytes, version and platform.
@@ -278,8 +301,8 @@ mod tests {
             floor: "-".into(),
         };
         Entry {
-            commit: "c0ffee".into(),
-            source_sha256: Digest::of(b"source"),
+            commit: Some("c0ffee".into()),
+            source_sha256: Some(Digest::of(b"source")),
             development: false,
             promoted: false,
             yanked: false,
@@ -372,7 +395,7 @@ mod tests {
             .merge(&version("0.14.0"), &entry("", "linux-x86_64", ""))
             .unwrap();
         let other = Entry {
-            source_sha256: Digest::of(b"other"),
+            source_sha256: Some(Digest::of(b"other")),
             ..entry("", "netbsd-x86_64", "")
         };
         assert!(index

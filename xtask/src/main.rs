@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 a step failed; 2 usage or configuration; 3 released without an optional node; 128 + signal.
 
+mod adopt;
 mod build;
 mod ci;
 mod console;
@@ -18,6 +19,7 @@ mod gcs;
 mod history;
 mod hooks;
 mod host;
+mod import;
 mod index;
 mod installer;
 mod inventory;
@@ -84,6 +86,7 @@ fn run(flags: Xtask) -> Result<Ending> {
     let access = &Access {
         public: workspace.inventory.publish.public,
         token_file: flags.token_file.map(Into::into),
+        via: flags::via(flags.via.as_deref())?,
         interrupt: interrupt.clone(),
     };
     let console = &Console {

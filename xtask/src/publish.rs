@@ -16,7 +16,7 @@ use crate::sign::Signer;
 use crate::store::{Generation, Held, Store, Written};
 use crate::ui::Ui;
 use crate::upload::{self, Progress};
-use crate::words::{refuse, Digest, ObjectName, Platform, Version};
+use crate::words::{refuse, Artifact, Digest, ObjectName, Platform, SourceKind, Version};
 use anyhow::{bail, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
@@ -34,15 +34,24 @@ pub struct Publishing<'a> {
     pub base_url: &'a str,
     pub installer_template: &'a Utf8Path,
     pub manner: Manner,
-    pub refresh_installer: bool,
-    /// Take names over that a publish which died left behind.
-    pub reclaim: bool,
-    /// A bucket takes binaries that nobody has run.
-    pub allow_unproven: bool,
+    pub exceptions: Exceptions,
     /// How many objects travel at once.
     pub parallel: usize,
     pub ui: &'a Ui,
     pub interrupt: &'a Interrupt,
+}
+
+/// What the command line lets a publish do beyond the usual.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exceptions {
+    /// Write the installer although latest does not move.
+    pub refresh_installer: bool,
+    /// Take names over that a publish which died left behind.
+    pub reclaim: bool,
+    /// A bucket takes binaries that nobody has run.
+    pub unproven: bool,
+    /// A bucket takes binaries of a source that only their node knows.
+    pub own_source: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +124,7 @@ impl Publishing<'_> {
         let template = fs::read_to_string(self.installer_template)
             .with_context(|| format!("reading {}", self.installer_template))?;
         installer::fill(&template, &self.installer_settings(&self.inventory.publish))?;
-        self.check_proofs()?;
+        self.check_provenance()?;
         let entry = seal::entry(self.dist, self.source, self.required, self.signer.is_some());
         let read = self.store.index_for_change()?;
         if self.manner == Manner::Permanent {
@@ -126,21 +135,33 @@ impl Publishing<'_> {
         Ok((entry, read))
     }
 
-    /// What users of a bucket get was run where it was built.
-    fn check_proofs(&self) -> Result<()> {
-        let artifacts = self.dist.artifacts();
-        let unproven: Vec<String> = artifacts
-            .iter()
-            .filter(|artifact| !artifact.proven)
-            .map(|artifact| artifact.platform.to_string())
-            .collect();
-        if unproven.is_empty() || self.allow_unproven || !self.store.is_bucket() {
+    /// What users of a bucket get was made of the release's source, and run where it was built.
+    fn check_provenance(&self) -> Result<()> {
+        if !self.store.is_bucket() {
             return Ok(());
         }
-        Err(refuse(format!(
-            "a bucket takes only binaries that were run where they were built, and these were not: {}; prove them, or use --allow-unproven",
-            unproven.join(", ")
-        )))
+        let artifacts = self.dist.artifacts();
+        let named = |wrong: &dyn Fn(&Artifact) -> bool| {
+            let names = artifacts.iter().filter(|artifact| wrong(artifact));
+            let names: Vec<String> = names
+                .map(|artifact| artifact.platform.to_string())
+                .collect();
+            names.join(", ")
+        };
+        let unproven = named(&|artifact| !artifact.proven && !self.exceptions.unproven);
+        if !unproven.is_empty() {
+            return Err(refuse(format!(
+                "a bucket takes only binaries that were run where they were built, and these were not: {unproven}; prove them, or use --allow-unproven"
+            )));
+        }
+        let own = |artifact: &Artifact| artifact.source == SourceKind::Own;
+        let own = named(&|artifact| own(artifact) && !self.exceptions.own_source);
+        if !own.is_empty() {
+            return Err(refuse(format!(
+                "a bucket takes only what was built from the release's source archive, and a `build_command` of their node made these: {own}; leave it out of nodes.toml, or use --allow-own-source"
+            )));
+        }
+        Ok(())
     }
 
     /// A store that was filled by other means has pointers and no index: publishing would lose them.
@@ -152,7 +173,7 @@ impl Publishing<'_> {
             && self.store.stat(&ObjectName::index(), b"")?.is_none();
         if bare {
             return Err(refuse(format!(
-                "{} has a {versions} and no index.json: it was filled by other means, and publishing would lose its lines; docs/publishing.md says how to keep them",
+                "{} has a {versions} and no index.json: it was filled by other means, and publishing would lose its lines; `cargo xtask publish --import` makes an index that keeps them",
                 self.store.location()
             )));
         }
@@ -176,16 +197,16 @@ impl Publishing<'_> {
         let change = self.pointers().change(&|index| {
             if index.drop_development(version).is_none() {
                 return Err(refuse(format!(
-                    "{version} in {} is a tagged release (commit {}), and a release is never replaced; raise the version in the package's Cargo.toml",
-                    self.store.location(), short(&listed.commit)
+                    "{version} in {} is a tagged release from {}, and a release is never replaced; raise the version in the package's Cargo.toml",
+                    self.store.location(), listed.origin()
                 )));
             }
             Ok(())
         })?;
         self.ui.say(&format!(
-            "{version} from commit {} gives way to commit {} in the development store {}",
-            short(&listed.commit),
-            short(&self.source.commit),
+            "{version} from {} gives way to {} in the development store {}",
+            listed.origin(),
+            entry.origin(),
             self.store.location()
         ));
         self.pointers().refresh(change.index)?;
@@ -259,10 +280,10 @@ impl Publishing<'_> {
             Digest::of(&fs::read(&piece.path).with_context(|| format!("reading {}", piece.path))?);
         let (place, name) = (self.store.location(), &piece.name);
         let version = &self.source.version;
-        match (self.is_listed(piece, index), self.reclaim) {
+        match (self.is_listed(piece, index), self.exceptions.reclaim) {
             (false, true) => Ok(false),
             (true, true) => bail!("{place}/{name} belongs to {version}, which is published; --reclaim takes only names that the index does not list"),
-            (true, false) => bail!("{place}/{name} is published and holds other bytes: {there} there, {here} here; published bytes never change: publish a new version"),
+            (true, false) => bail!("{place}/{name} is published and holds other bytes: {there} there, {here} here; published bytes never change: take them back with `cargo xtask publish --adopt`, or publish a new version"),
             (false, false) => bail!("{place}/{name} holds other bytes: {there} there, {here} here; if a publish that died left them (the index does not list them), --reclaim takes the name over; otherwise publish a new version"),
         }
     }
@@ -426,7 +447,7 @@ impl Publishing<'_> {
         if let Some(there) = &there {
             let is_latest = index.latest.as_ref() == Some(&self.source.version);
             let killed = is_latest && !change.changed() && there.serial < index.serial;
-            let wanted = change.moved_latest() || killed || self.refresh_installer;
+            let wanted = change.moved_latest() || killed || self.exceptions.refresh_installer;
             if there.same || !wanted {
                 return Ok(());
             }
@@ -454,10 +475,6 @@ impl Publishing<'_> {
     fn object(&self, file: &str) -> ObjectName {
         ObjectName::of_version(&self.source.version, file)
     }
-}
-
-fn short(commit: &str) -> &str {
-    commit.get(..12).unwrap_or(commit)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! read back and installed as a user would. Whatever is done already is not done again: a failed release is repaired by
 //! the same command.
 
+use crate::adopt::Adoption;
 use crate::build::{Build, Manner, Sealing};
 use crate::console::{Console, Ending};
 use crate::destination::{base_url, Destination, Route};
@@ -12,9 +13,10 @@ use crate::dist::{stored_archive, Dist};
 use crate::flags;
 use crate::gcs::{Patience, Web};
 use crate::history::History;
+use crate::import::Import;
 use crate::index::Entry;
 use crate::plan::{Plan, Selection};
-use crate::publish::{Published, Publishing};
+use crate::publish::{Exceptions, Published, Publishing};
 use crate::seal;
 use crate::sign::{self, Signer};
 use crate::source::{Repository, Revision};
@@ -69,9 +71,12 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
         required: &built.plan.required,
         destination,
         signer,
-        refresh_installer: flags.refresh_installer,
-        reclaim: flags.reclaim,
-        allow_unproven: flags.allow_unproven,
+        exceptions: Exceptions {
+            refresh_installer: flags.refresh_installer,
+            reclaim: flags.reclaim,
+            unproven: flags.allow_unproven,
+            own_source: flags.allow_own_source,
+        },
     };
     publish.run(console)?;
     console
@@ -137,7 +142,14 @@ pub fn checksum(
 }
 
 pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) -> Result<Ending> {
-    let dist = open_dist(workspace, flags::version(&flags.version)?, console.ui)?;
+    if flags.import {
+        return import(workspace, &flags, console);
+    }
+    let version = flags::version(&flags.version)?;
+    let dist = match flags.adopt {
+        true => adopt(workspace, version, &flags.to, console)?,
+        false => open_dist(workspace, version, console.ui)?,
+    };
     let source = dist
         .source()
         .with_context(|| nothing_built(dist.directory()))?;
@@ -156,21 +168,71 @@ pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) 
         required: &Plan::required(&workspace.inventory),
         destination,
         signer,
-        refresh_installer: flags.refresh_installer,
-        reclaim: flags.reclaim,
-        allow_unproven: flags.allow_unproven,
+        exceptions: Exceptions {
+            refresh_installer: flags.refresh_installer,
+            reclaim: flags.reclaim,
+            unproven: flags.allow_unproven,
+            own_source: flags.allow_own_source,
+        },
     };
     publish.run(console)?;
     Ok(Ending::Done)
 }
 
+/// `dist/<version>/` as the store has it.
+fn adopt(
+    workspace: &Workspace,
+    version: Option<Version>,
+    to: &Option<String>,
+    console: &Console,
+) -> Result<Dist> {
+    let version = match version {
+        Some(version) => version,
+        None => work_tree_version(workspace)?,
+    };
+    let store = open_store(workspace, to, console)?;
+    let signer = open_signer(workspace)?;
+    let inventory = &workspace.inventory;
+    let dist = Dist::open(&workspace.dist(), &version, &inventory.project.binary)?;
+    let adoption = Adoption {
+        store: &store,
+        dist: &dist,
+        release_keys: &inventory.publish.release_keys,
+        ui: console.ui,
+        interrupt: console.interrupt,
+    };
+    adoption.run(&version)?;
+    let required = Plan::required(inventory);
+    seal::seal_version(&dist, &inventory.project, &required, signer.as_ref())?;
+    Ok(dist)
+}
+
+fn import(workspace: &Workspace, flags: &flags::Publish, console: &Console) -> Result<Ending> {
+    let store = open_store(workspace, &flags.to, console)?;
+    store.preflight()?;
+    let import = Import {
+        store: &store,
+        inventory: &workspace.inventory,
+        base_url: &base_url(&workspace.inventory.publish, &store),
+        ui: console.ui,
+        interrupt: console.interrupt,
+    };
+    let plan = import.plan()?;
+    if flags.dry_run {
+        return Ok(Ending::Done);
+    }
+    let index = import.carry_out(&plan)?;
+    console.ui.result(&format!(
+        "{} has an index of {} versions now, and every line of its versions.txt holds",
+        store.location(),
+        index.versions.len()
+    ));
+    Ok(Ending::Done)
+}
+
 pub fn verify(workspace: &Workspace, flags: flags::Verify, console: &Console) -> Result<Ending> {
     let version = flags::version(&flags.version)?;
-    let location = flags
-        .to
-        .or_else(|| workspace.inventory.publish.store.clone());
-    let location = location.ok_or_else(|| refuse(crate::destination::NO_STORE))?;
-    let store = Store::open(&location, console.access)?;
+    let store = open_store(workspace, &flags.to, console)?;
     let base_url = base_url(&workspace.inventory.publish, &store);
     let reader = Reader {
         store: &store,
@@ -353,9 +415,7 @@ struct Publish<'a> {
     required: &'a BTreeSet<Platform>,
     destination: Destination,
     signer: Option<Signer>,
-    refresh_installer: bool,
-    reclaim: bool,
-    allow_unproven: bool,
+    exceptions: Exceptions,
 }
 
 impl Publish<'_> {
@@ -373,9 +433,7 @@ impl Publish<'_> {
             base_url: &self.destination.base_url,
             installer_template: &self.workspace.installer(),
             manner: self.destination.manner,
-            refresh_installer: self.refresh_installer,
-            reclaim: self.reclaim,
-            allow_unproven: self.allow_unproven,
+            exceptions: self.exceptions,
             parallel: 8,
             ui: console.ui,
             interrupt: console.interrupt,
@@ -455,12 +513,22 @@ fn open_signer(workspace: &Workspace) -> Result<Option<Signer>> {
     publish.signing_key.as_ref().map(open).transpose()
 }
 
+fn work_tree_version(workspace: &Workspace) -> Result<Version> {
+    let repository = Repository::open(&workspace.sh, &workspace.inventory.project)?;
+    Ok(repository.work_tree_version().clone())
+}
+
+/// The one that is named, or that of nodes.toml.
+fn open_store(workspace: &Workspace, to: &Option<String>, console: &Console) -> Result<Store> {
+    let location = to.as_ref().or(workspace.inventory.publish.store.as_ref());
+    let location = location.ok_or_else(|| refuse(crate::destination::NO_STORE))?;
+    Store::open(location, console.access)
+}
+
 fn open_dist(workspace: &Workspace, version: Option<Version>, ui: &Ui) -> Result<Dist> {
     let version = match version {
         Some(version) => version,
-        None => Repository::open(&workspace.sh, &workspace.inventory.project)?
-            .work_tree_version()
-            .clone(),
+        None => work_tree_version(workspace)?,
     };
     let root = workspace.dist();
     let directory = root.join(version.to_string());

@@ -75,8 +75,8 @@ pub fn entry(
         (artifact.platform, listed)
     });
     Entry {
-        commit: source.commit.clone(),
-        source_sha256: source.sha256.clone(),
+        commit: Some(source.commit.clone()),
+        source_sha256: Some(source.sha256.clone()),
         development: !source.tagged,
         promoted: false,
         yanked: false,

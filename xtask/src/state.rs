@@ -15,8 +15,8 @@ pub struct State {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// What decides whether this artifact may be used again: source, node settings, script.
-    pub key: Digest,
+    /// What decides whether this artifact may be used again: source, node settings, script. One that was adopted has none, and always may.
+    pub key: Option<Digest>,
     pub artifact: Artifact,
 }
 

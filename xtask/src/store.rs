@@ -2,12 +2,13 @@
 
 mod directory;
 
-use crate::gcs::{Access, Bucket};
+use crate::gcs::{self, Access, Bucket, Gsutil, Via};
 use crate::index::Index;
 use crate::words::{refuse, Digest, ObjectName, Version};
 use anyhow::{bail, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
+use std::fs::File;
 
 pub use directory::DirStore;
 #[cfg(test)]
@@ -16,6 +17,8 @@ pub use directory::{Step, Watch};
 pub enum Store {
     Dir(DirStore),
     Gcs(Box<Bucket>),
+    /// The same bucket, through Google's own tool.
+    Gsutil(Gsutil),
 }
 
 /// An object and the generation that it was read at.
@@ -102,9 +105,13 @@ pub fn headers_of(name: &ObjectName) -> Headers {
 impl Store {
     /// A bucket is not contacted yet.
     pub fn open(location: &str, access: &Access) -> Result<Store> {
-        match location.starts_with("gs://") {
-            true => Ok(Store::Gcs(Box::new(Bucket::open(location, access)?))),
-            false => Store::directory(location),
+        match (location.starts_with("gs://"), access.via) {
+            (true, Via::Api) => Ok(Store::Gcs(Box::new(Bucket::open(location, access)?))),
+            (true, Via::Gsutil) => {
+                let gsutil = Gsutil::open(location, access, &gcs::endpoint())?;
+                Ok(Store::Gsutil(gsutil))
+            }
+            (false, _) => Store::directory(location),
         }
     }
 
@@ -127,6 +134,7 @@ impl Store {
         match self {
             Store::Dir(store) => store.root.as_str(),
             Store::Gcs(bucket) => bucket.location(),
+            Store::Gsutil(bucket) => bucket.location(),
         }
     }
 
@@ -135,15 +143,20 @@ impl Store {
         match self {
             Store::Dir(store) => store.root.to_string(),
             Store::Gcs(bucket) => bucket.public_url(),
+            Store::Gsutil(bucket) => bucket.public_url().to_string(),
         }
     }
 
     pub fn is_bucket(&self) -> bool {
-        matches!(self, Store::Gcs(_))
+        !matches!(self, Store::Dir(_))
     }
 
     pub fn is_emulated(&self) -> bool {
-        matches!(self, Store::Gcs(bucket) if bucket.is_emulated())
+        match self {
+            Store::Dir(_) => false,
+            Store::Gcs(bucket) => bucket.is_emulated(),
+            Store::Gsutil(bucket) => bucket.is_emulated(),
+        }
     }
 
     /// Makes sure that it can be written to, changing nothing that a reader sees.
@@ -151,6 +164,7 @@ impl Store {
         match self {
             Store::Dir(store) => store.preflight(),
             Store::Gcs(bucket) => bucket.preflight(),
+            Store::Gsutil(bucket) => bucket.preflight(),
         }
     }
 
@@ -158,6 +172,7 @@ impl Store {
         match self {
             Store::Dir(store) => store.read(name),
             Store::Gcs(bucket) => bucket.read(name),
+            Store::Gsutil(bucket) => bucket.read(name),
         }
     }
 
@@ -183,6 +198,7 @@ impl Store {
         match self {
             Store::Dir(store) => store.stat(name, text),
             Store::Gcs(bucket) => bucket.stat(name, text),
+            Store::Gsutil(bucket) => bucket.stat(name, text),
         }
     }
 
@@ -191,6 +207,31 @@ impl Store {
         match self {
             Store::Dir(store) => store.digest(name),
             Store::Gcs(bucket) => bucket.digest(name),
+            Store::Gsutil(bucket) => bucket.digest(name),
+        }
+    }
+
+    /// Into a file; its digest, or `None` if there is no such object.
+    pub fn fetch(&self, name: &ObjectName, path: &Utf8Path) -> Result<Option<Digest>> {
+        let found = match self {
+            Store::Dir(store) => store.fetch(name, path)?,
+            Store::Gcs(bucket) => bucket.fetch(name, path)?,
+            Store::Gsutil(bucket) => bucket.fetch(name, path)?,
+        };
+        if !found {
+            return Ok(None);
+        }
+        let file = File::open(path).with_context(|| format!("reading {path}"))?;
+        let (digest, _) = Digest::of_reader(file).with_context(|| format!("reading {path}"))?;
+        Ok(Some(digest))
+    }
+
+    /// The names of everything in it, whoever put it there.
+    pub fn names(&self) -> Result<Vec<String>> {
+        match self {
+            Store::Dir(store) => store.names(),
+            Store::Gcs(bucket) => bucket.names(),
+            Store::Gsutil(bucket) => bucket.names(),
         }
     }
 
@@ -203,6 +244,7 @@ impl Store {
         match self {
             Store::Dir(store) => store.held(files),
             Store::Gcs(bucket) => bucket.held(&format!("{version}/"), files),
+            Store::Gsutil(bucket) => bucket.held(&format!("{version}/"), files),
         }
     }
 
@@ -216,6 +258,7 @@ impl Store {
         match self {
             Store::Dir(store) => store.create(name, file),
             Store::Gcs(bucket) => bucket.create(name, file, sent),
+            Store::Gsutil(bucket) => bucket.create(name, file, sent),
         }
     }
 
@@ -230,6 +273,7 @@ impl Store {
         match self {
             Store::Dir(store) => store.replace(name, bytes, expected, serial),
             Store::Gcs(bucket) => bucket.replace(name, bytes, expected, serial),
+            Store::Gsutil(bucket) => bucket.replace(name, bytes, expected, serial),
         }
     }
 
@@ -237,7 +281,9 @@ impl Store {
     pub fn sweep_version(&self, version: &Version) -> Result<()> {
         match self {
             Store::Dir(store) => store.sweep_version(version),
-            Store::Gcs(bucket) => bail!("nothing is ever removed from {}", bucket.location()),
+            Store::Gcs(_) | Store::Gsutil(_) => {
+                bail!("nothing is ever removed from {}", self.location())
+            }
         }
     }
 }

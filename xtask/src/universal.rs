@@ -22,7 +22,7 @@ pub fn join(dist: &Dist, version: &Version) -> Result<Artifact> {
         Digest::of(format!("lipo {} {}", first.artifact.sha256, second.artifact.sha256).as_bytes());
     if let Some(record) = dist
         .artifact(Platform::MACOS_UNIVERSAL)?
-        .filter(|record| record.key == key)
+        .filter(|record| record.key.as_ref().is_none_or(|own| *own == key))
     {
         return Ok(record.artifact);
     }

@@ -161,7 +161,7 @@ fn pointers_move_and_bytes_stay() {
 }
 
 #[test]
-fn a_bucket_takes_only_what_is_tagged_and_proven() {
+fn a_bucket_takes_only_what_is_tagged_proven_and_of_the_archive() {
     let shop = Shop::new(&netbsd());
     shop.project.git("tag --delete v0.14.0");
     shop.xtask("release")
@@ -172,8 +172,16 @@ fn a_bucket_takes_only_what_is_tagged_and_proven() {
         .exits(2)
         .says(&["these were not: netbsd-x86_64; prove them, or use --allow-unproven"]);
     assert_eq!(shop.writes(), 0);
-    shop.xtask("release --allow-unproven").exits(0);
+    shop.xtask("release --allow-unproven").exits(2).says(&[
+        "a `build_command` of their node made these: netbsd-x86_64; leave it out of nodes.toml, or use --allow-own-source",
+    ]);
+    assert_eq!(shop.writes(), 0);
+    shop.xtask("release --allow-unproven --allow-own-source")
+        .exits(0);
     assert_eq!(shop.text("versions.txt"), "netbsd-x86_64:0.14.0\n");
+    assert!(shop
+        .text("0.14.0/release.json")
+        .contains("\"source\": \"own\""));
 }
 
 #[test]
@@ -201,7 +209,7 @@ fn a_platform_that_comes_later_is_built_from_the_published_source() {
         .exits(0);
     let mut command = shop.project.command(
         env!("CARGO_BIN_EXE_xtask"),
-        "release --version 0.14.0 --node netbsd --allow-unproven".split(' '),
+        "release --version 0.14.0 --node netbsd --allow-unproven --allow-own-source".split(' '),
     );
     let path = std::env::var("PATH").unwrap();
     command
@@ -295,4 +303,176 @@ fn the_doctor_says_who_would_publish_and_what_is_there() {
         .ran(command)
         .exits(2)
         .says(&["GOOGLE_APPLICATION_CREDENTIALS: /nowhere/key.json cannot be read"]);
+}
+
+#[test]
+fn what_is_published_is_taken_back_when_dist_is_lost() {
+    let shop = Shop::new(&here());
+    shop.xtask("release").exits(0);
+    let binary = format!("ballistics-0.14.0-{}", host_platform());
+    let published = shop.bucket.objects()[&format!("0.14.0/{binary}")].clone();
+    std::fs::remove_dir_all(shop.project.path("dist/0.14.0")).unwrap();
+    // What was built anew differs, and is not published over what is there.
+    shop.project
+        .shell("rm -r dist/0.14.0 2>/dev/null; :")
+        .exits(0);
+    shop.bucket.forget_asked();
+    shop.xtask("publish --adopt").exits(0).says(&[&format!(
+        "adopted 0.14.0/{binary} as it is published ({} bytes",
+        published.bytes.len()
+    )]);
+    assert_eq!(shop.writes(), 0);
+    let path = shop.project.path(&format!("dist/0.14.0/{binary}"));
+    assert_eq!(std::fs::read(&path).unwrap(), published.bytes);
+    // It counts as built, whatever its node is set to now.
+    shop.project.replace(
+        "nodes.toml",
+        "[[node]]",
+        "[defaults]\nenv = { A = \"b\" }\n[[node]]",
+    );
+    let ran = shop.xtask("release --json").exits(0);
+    assert_eq!(ran.outcome("here")["outcome"], "reused");
+    assert_eq!(shop.writes(), 0);
+    shop.xtask("publish --adopt --version 9.9.9")
+        .exits(2)
+        .says(&["gs://releases does not list 9.9.9; there is nothing to adopt"]);
+}
+
+#[test]
+fn what_is_taken_back_has_the_bytes_that_the_index_names() {
+    let shop = Shop::new(&here());
+    shop.xtask("release").exits(0);
+    let binary = format!("0.14.0/ballistics-0.14.0-{}", host_platform());
+    std::fs::remove_dir_all(shop.project.path("dist/0.14.0")).unwrap();
+    shop.bucket.put(&binary, b"something else");
+    shop.xtask("publish --adopt").exits(1).says(&[
+        &format!("gs://releases/{binary} is "),
+        "and the index names",
+    ]);
+    assert!(!shop.project.path(&format!("dist/{binary}")).exists());
+}
+
+/// A bucket as the Python orchestrator left it: files named by node, sidecars with and without a newline, one version that is not offered yet.
+fn old_bucket(shop: &Shop) {
+    let put = |version: &str, node: &str, file: &str, newline: &str| {
+        let bytes = std::fs::read(hello(file)).unwrap();
+        let name = format!("{version}/ballistics-{version}-{node}");
+        let sha256 = shop
+            .project
+            .shell(&format!("sha256sum {} | cut -d ' ' -f 1", hello(file)))
+            .exits(0)
+            .stdout;
+        shop.bucket.put(&name, &bytes);
+        shop.bucket.put(
+            &format!("{name}.sha256"),
+            format!("{}{newline}", sha256.trim()).as_bytes(),
+        );
+    };
+    put(
+        "0.13.3",
+        "openbsd-aarch64-emulated",
+        "openbsd-aarch64",
+        "\n",
+    );
+    put("0.13.3", "freebsd-aarch64", "freebsd-aarch64", "");
+    put("0.13.4", "linux-x86_64", "linux-x86_64-static", "\n");
+    put("0.13.4", "freebsd-aarch64", "freebsd-aarch64", "");
+    put("0.13.5", "linux-x86_64", "linux-x86_64", "");
+    shop.bucket.put(
+        "versions.txt",
+        b"linux-x86_64:0.13.4\nopenbsd-aarch64-emulated:0.13.3\nfreebsd-aarch64:0.13.3\n",
+    );
+    shop.bucket.put("latest-version.txt", b"0.13.4");
+}
+
+#[test]
+fn the_old_bucket_gets_an_index_that_keeps_every_line() {
+    let shop = Shop::new(&here());
+    old_bucket(&shop);
+    let before = shop.bucket.objects();
+    shop.xtask("publish --import --dry-run").exits(0).says(&[
+        "keeps openbsd-aarch64:0.13.3",
+        "0.13.4 for freebsd-aarch64 is left out: versions.txt does not offer it",
+        "keeps latest 0.13.4",
+    ]);
+    assert_eq!(shop.writes(), 0);
+    let ran = shop.xtask("publish --import").exits(0);
+    assert!(
+        ran.stdout.contains(
+            "gs://releases has an index of 3 versions now, and every line of its versions.txt holds"
+        ),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(
+        shop.text("versions.txt"),
+        "linux-x86_64:0.13.4\nfreebsd-aarch64:0.13.3\nopenbsd-aarch64:0.13.3\n"
+    );
+    assert_eq!(shop.text("latest-version.txt"), "0.13.4\n");
+    let after = shop.bucket.objects();
+    for (name, stored) in &before {
+        let kept = &after[name];
+        assert!(
+            kept.generation == stored.generation || name.ends_with(".txt"),
+            "{name} was written"
+        );
+    }
+    let second = &after["0.13.3/ballistics-0.13.3-openbsd-aarch64"];
+    assert_eq!(
+        second.bytes,
+        before["0.13.3/ballistics-0.13.3-openbsd-aarch64-emulated"].bytes
+    );
+    // It is a store like any other now.
+    shop.xtask("release").exits(0);
+    shop.xtask("verify --version 0.13.3").exits(0);
+    assert_eq!(shop.text("latest-version.txt"), "0.14.0\n");
+    assert!(shop
+        .text("versions.txt")
+        .contains("openbsd-aarch64:0.13.3\n"));
+    shop.xtask("publish --import")
+        .exits(2)
+        .says(&["gs://releases has an index.json; it needs no import"]);
+}
+
+#[test]
+fn an_import_that_would_lose_a_line_writes_nothing() {
+    let shop = Shop::new(&here());
+    old_bucket(&shop);
+    for (lines, complaint) in [
+        (
+            "linux-x86_64:0.13.4\nplan9-x86_64:0.13.3\n",
+            "versions.txt:2: `plan9-x86_64:0.13.3`: `plan9-x86_64` is no platform and no node",
+        ),
+        (
+            "linux-x86_64 0.13.4\n",
+            "versions.txt:1: `linux-x86_64 0.13.4`: it is no `platform:version`",
+        ),
+        (
+            "netbsd-x86_64:0.13.4\n",
+            "versions.txt says netbsd-x86_64:0.13.4, and no file there is 0.13.4 for netbsd-x86_64",
+        ),
+        ("\n", "has no line"),
+    ] {
+        shop.bucket.put("versions.txt", lines.as_bytes());
+        shop.xtask("publish --import").exits(2).says(&[complaint]);
+    }
+    shop.bucket.put("versions.txt", b"linux-x86_64:0.13.4\n");
+    shop.bucket
+        .put("0.13.4/ballistics-0.13.4-linux-x86_64.sha256", b"c0ffee");
+    shop.xtask("publish --import").exits(1).says(&[
+        "0.13.4/ballistics-0.13.4-linux-x86_64 is ",
+        "its sidecar says c0ffee",
+    ]);
+    shop.bucket
+        .put("0.13.4/ballistics-0.13.4-linux-x86_64", b"<html>");
+    shop.bucket
+        .remove("0.13.4/ballistics-0.13.4-linux-x86_64.sha256");
+    shop.xtask("publish --import")
+        .exits(1)
+        .says(&["it is no executable: it starts with `<html>`"]);
+    assert_eq!(shop.writes(), 0);
+    shop.bucket.remove("versions.txt");
+    shop.xtask("publish --import")
+        .exits(2)
+        .says(&["versions.txt is missing, so there is nothing to import"]);
 }

@@ -165,6 +165,23 @@ impl DirStore {
         Ok(Some(digest))
     }
 
+    pub fn fetch(&self, name: &ObjectName, path: &Utf8Path) -> Result<bool> {
+        let Some(mut file) = self.open(name)? else {
+            return Ok(false);
+        };
+        let copied = File::create(path).and_then(|mut to| std::io::copy(&mut file, &mut to));
+        copied.with_context(|| format!("copying {} to {path}", self.path(name)))?;
+        Ok(true)
+    }
+
+    pub fn names(&self) -> Result<Vec<String>> {
+        let files = walk(&self.root)?;
+        let names = files
+            .iter()
+            .filter_map(|file| file.strip_prefix(&self.root).ok());
+        Ok(names.map(|name| name.to_string()).collect())
+    }
+
     /// By a hard link: the name appears at once, whole, and never over another.
     pub fn create(&self, name: &ObjectName, file: &Utf8Path) -> Result<Written> {
         step!(self, Open, name.as_str());

@@ -6,7 +6,7 @@ use crate::inventory::Inventory;
 use crate::manifest::SourceRecord;
 use crate::pointers::Pointers;
 use crate::process::Interrupt;
-use crate::publish::{Manner, Publishing};
+use crate::publish::{Exceptions, Manner, Publishing};
 use crate::seal;
 use crate::store::Store;
 use crate::ui::{Talk, Ui};
@@ -109,9 +109,7 @@ impl Actor {
                         "/../install.sh"
                     )),
                     manner: Manner::Permanent,
-                    refresh_installer: false,
-                    reclaim: false,
-                    allow_unproven: false,
+                    exceptions: Exceptions::default(),
                     parallel: self.parallel,
                     ui: quiet(),
                     interrupt: interrupt(),
