@@ -215,7 +215,7 @@ impl Project {
         self.started(command).wait()
     }
 
-    fn started(&self, command: Command) -> Running {
+    pub fn started(&self, command: Command) -> Running {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
         run::start(command, &self.room.join(format!("output-{number}")))
     }
