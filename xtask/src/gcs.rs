@@ -1,6 +1,6 @@
 //! A bucket of Google Cloud Storage, over its JSON API: the only file, with its folder, that speaks HTTP.
 //!
-//! Every write is one multipart request that carries the bytes, their MD5, their headers, and what it expects to find. So a write
+//! Every write is one multipart request that carries the bytes, their CRC32C, their headers, and what it expects to find. So a write
 //! happens whole or not at all, and sending it twice is harmless: the second one is refused, and what is there is compared.
 
 mod credentials;
@@ -21,7 +21,7 @@ use credentials::Credentials;
 use failure::Refused;
 pub use gsutil::Gsutil;
 pub use http::Patience;
-use http::{Answer, Body, Client, Request};
+use http::{read_text, Answer, Body, Client, Request};
 use object::{Content, Fingerprint, Upload};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -72,7 +72,7 @@ const SHA256: &str = "sha256";
 struct Resource {
     name: String,
     generation: String,
-    md5_hash: Option<String>,
+    crc32c: Option<String>,
     size: Option<String>,
     #[serde(default)]
     metadata: BTreeMap<String, String>,
@@ -155,11 +155,7 @@ impl Bucket {
     /// The bytes, and the generation that they were read at.
     pub fn read(&self, name: &ObjectName) -> Result<Option<Object>> {
         let request = self.get(&format!("{}?alt=media", self.object(name)));
-        let answer = self.send(&request, &|body| {
-            let mut bytes = Vec::new();
-            body.read_to_end(&mut bytes)?;
-            Ok(bytes)
-        })?;
+        let answer = self.send(&request, &read_text)?;
         let generation = answer.header("x-goog-generation").map(String::from);
         let Some(bytes) = self.found(answer, &format!("reading {name}"))? else {
             return Ok(None);
@@ -201,7 +197,7 @@ impl Bucket {
         Ok(resources.map(|resource| resource.name).collect())
     }
 
-    /// Which of these files the bucket has: one listing, and Google's own MD5 of what it stores.
+    /// Which of these files the bucket has: one listing, Google's own checksum of what it stores, and what its publisher said of it.
     pub fn held(
         &self,
         prefix: &str,
@@ -309,7 +305,7 @@ impl Bucket {
             headers: vec![("content-type", content_type)],
             body,
         };
-        let answer = self.send(&request, &read_all)?;
+        let answer = self.send(&request, &read_text)?;
         if answer.status == 412 {
             // An earlier attempt may have written it, and its answer was lost.
             let mine = answer.attempts > 1 && self.holds(upload)?;
@@ -324,7 +320,7 @@ impl Bucket {
             .ok_or_else(|| self.refused(&doing, answer.status, &answer.complaint))?;
         let resource = Resource::parse(&body)?;
         ensure!(
-            upload.here.is_of(&resource),
+            upload.here.arrived_as(&resource),
             "{}/{} does not hold what was sent; run the same command again, with --reclaim if the name is refused then",
             self.location,
             upload.name
@@ -336,7 +332,7 @@ impl Bucket {
         let there = self.resource(upload.name)?;
         Ok(there.is_some_and(|there| {
             let said = |key: &str| there.metadata.get(key);
-            upload.here.is_of(&there)
+            upload.here.arrived_as(&there)
                 && upload
                     .metadata
                     .iter()
@@ -364,7 +360,7 @@ impl Bucket {
 
     fn resource(&self, name: &ObjectName) -> Result<Option<Resource>> {
         let request = self.get(&self.object(name));
-        let answer = self.send(&request, &read_all)?;
+        let answer = self.send(&request, &read_text)?;
         let body = self.found(answer, &format!("asking about {name}"))?;
         body.map(|body| Resource::parse(&body)).transpose()
     }
@@ -381,7 +377,7 @@ impl Bucket {
         let mut from = String::new();
         loop {
             let query = format!("o?prefix={}{from}", escape(prefix));
-            let answer = self.send(&self.get(&self.api(&query)), &read_all)?;
+            let answer = self.send(&self.get(&self.api(&query)), &read_text)?;
             let body = answer
                 .body
                 .ok_or_else(|| self.refused("listing", answer.status, &answer.complaint))?;
@@ -460,12 +456,6 @@ fn authorized<'a>(request: &Request<'a>, credentials: &Credentials) -> Result<Re
         body: request.body,
         headers,
     })
-}
-
-fn read_all(body: &mut dyn Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    body.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 impl Resource {

@@ -141,7 +141,7 @@ impl Emulator {
     }
 }
 
-const KEPT: [&str; 5] = ["name", "contentType", "cacheControl", "md5Hash", "metadata"];
+const KEPT: [&str; 5] = ["name", "contentType", "cacheControl", "crc32c", "metadata"];
 
 fn tool(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -24,8 +24,13 @@ pub struct Gsutil {
 
 /// gsutil tries again by itself for up to ten minutes; a slow line needs the rest for a large file.
 const DEADLINE: Duration = Duration::from_secs(30 * 60);
-/// Larger than any program: one request an upload.
-const ONE_REQUEST: &str = "GSUtil:resumable_threshold=4294967296";
+/// One request an upload, whatever the owner's own configuration says: larger than any program, and never in parts.
+const ONE_REQUEST: [&str; 4] = [
+    "-o",
+    "GSUtil:resumable_threshold=4294967296",
+    "-o",
+    "GSUtil:parallel_composite_upload_threshold=0",
+];
 
 impl Gsutil {
     pub fn open(location: &str, access: &Access, endpoint: &str) -> Result<Gsutil> {
@@ -204,7 +209,7 @@ impl Gsutil {
                 .map(|(key, value)| format!("x-goog-meta-{key}:{value}")),
         );
         let url = self.url(name);
-        let mut arguments = vec!["-q", "-o", ONE_REQUEST];
+        let mut arguments = [&["-q"], &ONE_REQUEST[..]].concat();
         arguments.extend(all.iter().flat_map(|header| ["-h", header]));
         arguments.push("cp");
         if self.public == PublicReading::ObjectAcl {
@@ -294,7 +299,7 @@ fn read_stats(text: &str, prefix: &str) -> Result<Vec<Resource>> {
         let value = value.trim().to_string();
         match key.trim() {
             "Generation" => resource.generation = value,
-            "Hash (md5)" => resource.md5_hash = Some(value),
+            "Hash (crc32c)" => resource.crc32c = Some(value),
             "Content-Length" => resource.size = Some(value),
             key @ (SERIAL | SHA256) => drop(resource.metadata.insert(key.to_string(), value)),
             _ => {}
@@ -318,7 +323,7 @@ mod tests {
 
     #[test]
     fn what_gsutil_says_of_objects_is_read() {
-        let text = "gs://releases/0.1.0/a:\n    Creation time:          Thu, 26 Nov 2026 00:33:30 GMT\n    Cache-Control:          no-cache, max-age=0\n    Content-Length:         6\n    Metadata:               \n        index-serial:       3\n        sha256:             abc\n    Hash (md5):             sZRqySSS0jR8YjW00mERhA==\n    Generation:             17956\n    Metageneration:         1\ngs://releases/0.1.0/b:\n    Content-Length:         0\n    Generation:             18\n";
+        let text = "gs://releases/0.1.0/a:\n    Creation time:          Thu, 26 Nov 2026 00:33:30 GMT\n    Cache-Control:          no-cache, max-age=0\n    Content-Length:         6\n    Metadata:               \n        index-serial:       3\n        sha256:             abc\n    Hash (crc32c):          NT3Yvg==\n    Generation:             17956\n    Metageneration:         1\ngs://releases/0.1.0/b:\n    Content-Length:         0\n    Generation:             18\n";
         let read = read_stats(text, "gs://releases/").unwrap();
         let shown: Vec<_> = read
             .iter()
@@ -332,10 +337,7 @@ mod tests {
             .collect();
         assert_eq!(shown, [("0.1.0/a", "17956", 3), ("0.1.0/b", "18", 0)]);
         assert_eq!(read[0].size.as_deref(), Some("6"));
-        assert_eq!(
-            read[0].md5_hash.as_deref(),
-            Some("sZRqySSS0jR8YjW00mERhA==")
-        );
+        assert_eq!(read[0].crc32c.as_deref(), Some("NT3Yvg=="));
         assert!(read_stats("gs://releases/a:\n", "gs://releases/").is_err());
     }
 }

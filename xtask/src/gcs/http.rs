@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 use ureq::http;
@@ -21,11 +22,16 @@ pub struct Patience {
     pub first_pause: Duration,
     /// Between two bytes of a body, or for the beginning of an answer.
     pub silence: Duration,
+    /// One attempt, from its first byte to its last; what is sent adds to it.
+    pub whole: Duration,
     /// Google takes one write a second to the same object name.
     pub between_writes: Duration,
     /// Ends every pause.
     pub interrupt: Interrupt,
 }
+
+/// How soon a signal is noticed.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Patience {
     pub fn new(interrupt: &Interrupt) -> Patience {
@@ -33,6 +39,7 @@ impl Patience {
             attempts: 6,
             first_pause: Duration::from_millis(500),
             silence: Duration::from_secs(60),
+            whole: Duration::from_secs(15 * 60),
             between_writes: Duration::from_millis(1100),
             interrupt: interrupt.clone(),
         }
@@ -44,7 +51,7 @@ impl Patience {
         while Instant::now() < deadline {
             self.interrupt.check()?;
             let left = deadline.saturating_duration_since(Instant::now());
-            thread::sleep(left.min(Duration::from_millis(50)));
+            thread::sleep(left.min(LOOK_AGAIN));
         }
         self.interrupt.check()
     }
@@ -101,6 +108,8 @@ impl<T> Answer<T> {
 
 /// Texts of the API are small; a page that is not is nobody's answer.
 const LARGEST_TEXT: u64 = 64 << 20;
+/// Bytes a second; whoever sends more slowly than that is cut off.
+const SLOWEST: u64 = 16_000;
 const LARGEST_COMPLAINT: u64 = 64 << 10;
 
 impl Client {
@@ -129,11 +138,7 @@ impl Client {
 
     /// A small answer.
     pub fn text(&self, request: &Request) -> Result<Answer<Vec<u8>>> {
-        self.send(request, &|body| {
-            let mut text = Vec::new();
-            body.take(LARGEST_TEXT).read_to_end(&mut text)?;
-            Ok(text)
-        })
+        self.send(request, &read_text)
     }
 
     /// `receive` starts anew for every attempt.
@@ -147,7 +152,7 @@ impl Client {
             self.patience.interrupt.check()?;
             attempts += 1;
             let last = attempts >= self.patience.attempts;
-            match self.once(request, receive) {
+            match self.once_unless_interrupted(request, receive) {
                 Ok(answer) if last || !is_transient(answer.status) => {
                     return Ok(Answer { attempts, ..answer })
                 }
@@ -169,6 +174,37 @@ impl Client {
         }
     }
 
+    /// A signal ends it wherever it waits, by closing every connection of this client.
+    fn once_unless_interrupted<T>(
+        &self,
+        request: &Request,
+        receive: &dyn Fn(&mut dyn Read) -> io::Result<T>,
+    ) -> Result<Answer<T>, Lost> {
+        let (done, over) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                while let Err(RecvTimeoutError::Timeout) = over.recv_timeout(LOOK_AGAIN) {
+                    if self.patience.interrupt.signal().is_some() {
+                        return self.agent.clone().shutdown();
+                    }
+                }
+            });
+            let answer = self.once(request, receive);
+            drop(done);
+            answer
+        })
+    }
+
+    fn run(
+        &self,
+        message: http::Request<SendBody>,
+        size: u64,
+    ) -> Result<http::Response<ureq::Body>, ureq::Error> {
+        let whole = self.patience.whole + Duration::from_secs(size / SLOWEST);
+        let message = self.agent.configure_request(message);
+        self.agent.run(message.timeout_global(Some(whole)).build())
+    }
+
     fn once<T>(
         &self,
         request: &Request,
@@ -182,11 +218,11 @@ impl Client {
         }
         let mut reader = request.body.reader().map_err(Lost::Final)?;
         let response = match request.body.size() {
-            None => self.agent.run(finish(builder, SendBody::none(), request)?),
+            None => self.run(finish(builder, SendBody::none(), request)?, 0),
             Some(size) => {
                 let builder = builder.header("content-length", size);
                 let body = SendBody::from_reader(&mut *reader);
-                self.agent.run(finish(builder, body, request)?)
+                self.run(finish(builder, body, request)?, size)
             }
         };
         let mut response = response.map_err(lost)?;
@@ -213,6 +249,18 @@ impl Client {
         }
         Ok(answer)
     }
+}
+
+/// All of a small answer; of a large one nothing.
+pub fn read_text(body: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    body.take(LARGEST_TEXT + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LARGEST_TEXT {
+        return Err(io::Error::other(
+            "the answer is too large for what was asked",
+        ));
+    }
+    Ok(text)
 }
 
 fn finish<'b>(

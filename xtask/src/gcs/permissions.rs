@@ -1,6 +1,6 @@
 //! What a login may do to a bucket, and whether the bucket is read as nodes.toml says: asked before anything is written.
 
-use super::{read_all, Bucket};
+use super::{read_text, Bucket};
 use crate::inventory::PublicReading;
 use crate::words::{refuse, ObjectName};
 use anyhow::{bail, Context, Result};
@@ -105,7 +105,7 @@ impl Bucket {
             .map(|name| format!("permissions={name}"))
             .collect();
         let url = self.api(&format!("iam/testPermissions?{}", query.join("&")));
-        let answer = self.send(&self.get(&url), &read_all)?;
+        let answer = self.send(&self.get(&url), &read_text)?;
         match answer.body {
             Some(body) => Granted::parse(&body),
             None => Err(self.refused("asking for permissions", answer.status, &answer.complaint)),
@@ -116,14 +116,14 @@ impl Bucket {
     fn may_overwrite_index(&self) -> Result<Option<bool>> {
         let index = self.object(&ObjectName::index());
         let url = format!("{index}/iam/testPermissions?permissions={OVERWRITE}");
-        let answer = self.send(&self.get(&url), &read_all)?;
+        let answer = self.send(&self.get(&url), &read_text)?;
         let granted = answer.body.map(|body| Granted::parse(&body)).transpose()?;
         Ok(granted.map(|granted| !granted.is_empty()))
     }
 
     fn check_public(&self) -> Result<()> {
         let url = self.api("?fields=iamConfiguration");
-        let answer = self.send(&self.get(&url.replace("/?", "?")), &read_all)?;
+        let answer = self.send(&self.get(&url.replace("/?", "?")), &read_text)?;
         let Some(body) = answer.body else {
             return Err(self.refused("asking about the bucket", answer.status, &answer.complaint));
         };

@@ -1,12 +1,13 @@
 //! The client against the strict fake: what it sends, what it does when an answer is lost, and what it says when it is refused.
 
 use super::*;
-use crate::fake::{md5, Fake, Fate, Rules, BUCKET};
+use crate::fake::{crc32c, Fake, Fate, Rules, BUCKET};
+use crate::process::Interrupted;
 use crate::words::Version;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn patience() -> Patience {
     Patience {
@@ -15,6 +16,11 @@ fn patience() -> Patience {
         silence: Duration::from_secs(20),
         ..Patience::new(&Interrupt::none())
     }
+}
+
+fn with_patience(fake: &Fake, patience: Patience) -> Bucket {
+    let public = PublicReading::BucketIam;
+    Bucket::for_test(&fake.endpoint(), Some("secret"), public, patience).unwrap()
 }
 
 fn strict() -> Rules {
@@ -201,18 +207,55 @@ fn a_server_that_stays_silent_does_not_hold_a_release_up() {
         attempts: 2,
         ..patience()
     };
-    let bucket = Bucket::for_test(
-        &fake.endpoint(),
-        Some("secret"),
-        PublicReading::BucketIam,
-        brief,
-    )
-    .unwrap();
+    let bucket = with_patience(&fake, brief);
     let error = format!("{:#}", bucket.stat(&binary(), b"").err().unwrap());
     assert!(
         error.contains("did not answer") && error.contains("timeout"),
         "{error}"
     );
+    assert_eq!(fake.asked().len(), 2);
+}
+
+#[test]
+fn a_signal_ends_a_request_wherever_it_waits() {
+    for fate in [
+        Fate::Slow(Duration::from_secs(20)),
+        Fate::Drip(Duration::from_millis(300)),
+    ] {
+        let fake = Fake::start(strict());
+        fake.put(binary().as_str(), &[b'x'; 1000]);
+        let interrupt = Interrupt::none();
+        let signal = interrupt.clone();
+        fake.before(move |_| fate.clone());
+        fake.after(move |_| signal.raise(15));
+        let impatient = Patience {
+            interrupt,
+            ..patience()
+        };
+        let started = Instant::now();
+        let error = with_patience(&fake, impatient)
+            .read(&binary())
+            .err()
+            .unwrap();
+        assert!(error.is::<Interrupted>(), "{error:#}");
+        assert!(started.elapsed() < Duration::from_secs(15));
+        assert_eq!(fake.asked().len(), 1);
+    }
+}
+
+#[test]
+fn an_answer_that_drips_for_ever_ends() {
+    let fake = Fake::start(strict());
+    fake.put(binary().as_str(), &[b'x'; 1000]);
+    fake.before(|_| Fate::Drip(Duration::from_millis(100)));
+    let brief = Patience {
+        whole: Duration::from_millis(500),
+        attempts: 2,
+        ..patience()
+    };
+    let error = with_patience(&fake, brief).read(&binary()).err().unwrap();
+    let error = format!("{error:#}");
+    assert!(error.contains("timeout"), "{error}");
     assert_eq!(fake.asked().len(), 2);
 }
 
@@ -417,7 +460,7 @@ fn an_emulator_gets_no_login() {
     assert_eq!(create(&bucket, b"bytes").unwrap(), Written::Done);
     assert!(fake.asked().iter().all(|asked| asked.token.is_none()));
     assert_eq!(bucket.public_url(), format!("{}/{BUCKET}", fake.endpoint()));
-    assert_eq!(md5(b""), "1B2M2Y8AsgTpgAmY7PhCfg==");
+    assert_eq!(crc32c(b"hello\n"), "NT3Yvg==");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A published store as its readers see it: over HTTP, without a login.
 
-use super::http::{Body, Client, Patience, Request};
+use super::http::{read_text, Body, Client, Patience, Request};
 use crate::words::{Digest, ObjectName};
 use anyhow::{bail, Result};
 use std::io::Read;
@@ -23,11 +23,7 @@ impl Web {
     }
 
     pub fn read(&self, name: &ObjectName) -> Result<Option<Vec<u8>>> {
-        self.get(name, &|body| {
-            let mut bytes = Vec::new();
-            body.read_to_end(&mut bytes)?;
-            Ok(bytes)
-        })
+        self.get(name, &read_text)
     }
 
     pub fn digest(&self, name: &ObjectName) -> Result<Option<Digest>> {

@@ -4,11 +4,14 @@ use anyhow::{bail, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(String);
+
+/// Read at once: a call of the hasher costs more than a few bytes.
+const PIECE: usize = 1 << 17;
 
 impl Digest {
     /// Stands for bytes that are not made yet.
@@ -21,9 +24,9 @@ impl Digest {
     }
 
     /// Reads to the end, keeping nothing; returns the size too.
-    pub fn of_reader(mut reader: impl Read) -> io::Result<(Digest, u64)> {
+    pub fn of_reader(reader: impl Read) -> io::Result<(Digest, u64)> {
         let mut hasher = Sha256::new();
-        let size = io::copy(&mut reader, &mut hasher)?;
+        let size = io::copy(&mut BufReader::with_capacity(PIECE, reader), &mut hasher)?;
         Ok((Digest(hex::encode(hasher.finalize())), size))
     }
 

@@ -3,7 +3,6 @@
 
 use base64::engine::general_purpose::STANDARD as BASE64;
 use base64::Engine as _;
-use md5::{Digest as _, Md5};
 use serde_json::{json, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -47,6 +46,8 @@ pub enum Fate {
     CutInHalf,
     /// The answer comes in two pieces, with this in between.
     Slow(Duration),
+    /// It comes byte by byte, with this between two of them.
+    Drip(Duration),
 }
 
 pub struct Rules {
@@ -255,6 +256,15 @@ impl Inner {
                                 writer.write_all(&text[..text.len() - reply.body.len() / 2 - 1]);
                             (None, false)
                         }
+                        Fate::Drip(pause) => {
+                            for byte in reply.to_bytes() {
+                                if writer.write_all(&[byte]).is_err() {
+                                    return;
+                                }
+                                thread::sleep(pause);
+                            }
+                            continue;
+                        }
                         Fate::Slow(pause) => {
                             let text = reply.to_bytes();
                             let (head, tail) = text.split_at(text.len() - reply.body.len() / 2);
@@ -444,7 +454,7 @@ impl Inner {
         }
         json!({
             "name": name, "bucket": BUCKET, "generation": stored.generation.to_string(), "size": stored.bytes.len().to_string(),
-            "md5Hash": md5(&stored.bytes), "contentType": stored.content_type, "cacheControl": stored.cache_control, "metadata": metadata,
+            "crc32c": crc32c(&stored.bytes), "contentType": stored.content_type, "cacheControl": stored.cache_control, "metadata": metadata,
         })
     }
 
@@ -492,8 +502,8 @@ impl Inner {
         if text("cacheControl").is_empty() {
             return Err(bad("no cacheControl: caches would keep it for an hour"));
         }
-        if text("md5Hash") != md5(&bytes) {
-            return Err(bad("Provided MD5 hash does not match calculated MD5 hash."));
+        if text("crc32c") != crc32c(&bytes) {
+            return Err(bad("Provided CRC32C does not match calculated CRC32C."));
         }
         let public = asked.query.get("predefinedAcl").map(String::as_str) == Some("publicRead");
         if public && self.rules.uniform_access {
@@ -598,7 +608,7 @@ impl Stored {
             ("content-type", self.content_type.clone()),
             ("cache-control", self.cache_control.clone()),
             ("x-goog-generation", self.generation.to_string()),
-            ("x-goog-hash", format!("md5={}", md5(&self.bytes))),
+            ("x-goog-hash", format!("crc32c={}", crc32c(&self.bytes))),
         ] {
             reply.headers.push((name.into(), value));
         }
@@ -646,8 +656,8 @@ fn error(status: u16, message: &str) -> Reply {
     Reply::new(status, value.to_string().into_bytes())
 }
 
-pub fn md5(bytes: &[u8]) -> String {
-    BASE64.encode(Md5::digest(bytes))
+pub fn crc32c(bytes: &[u8]) -> String {
+    BASE64.encode(crc32c::crc32c(bytes).to_be_bytes())
 }
 
 pub fn decode(text: &str) -> String {
