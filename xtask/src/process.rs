@@ -53,6 +53,12 @@ impl Interrupt {
         Interrupt(Arc::new(AtomicUsize::new(0)))
     }
 
+    /// As if this signal had come.
+    #[cfg(test)]
+    pub fn raise(&self, signal: usize) {
+        self.0.store(signal, Ordering::Relaxed);
+    }
+
     pub fn signal(&self) -> Option<i32> {
         let signal = self.0.load(Ordering::Relaxed) as i32;
         (signal != 0).then_some(signal)
@@ -262,7 +268,7 @@ impl Session {
         stdout: File,
         stderr: File,
     ) -> Result<Session> {
-        let mut child = Command::new(&command[0])
+        let mut child = without_logins(Command::new(&command[0]))
             .args(&command[1..])
             // A group of its own: Ctrl-C on our terminal must not reach it before we have told it to end.
             .process_group(0)
@@ -311,6 +317,17 @@ impl Session {
             let _ = feeder.join();
         }
     }
+}
+
+/// A build prints what it likes into its log: the login of who publishes is not for it.
+fn without_logins(mut command: Command) -> Command {
+    let google = |name: &str| name.starts_with("GOOGLE_") || name.starts_with("CLOUDSDK_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(google) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 impl Drop for Session {

@@ -476,3 +476,20 @@ fn an_import_that_would_lose_a_line_writes_nothing() {
         .exits(2)
         .says(&["versions.txt is missing, so there is nothing to import"]);
 }
+
+#[test]
+fn a_build_does_not_see_the_login_of_who_publishes() {
+    let build = format!(
+        "build_command = \"env | grep -E '^(GOOGLE|CLOUDSDK)_' ; cp {} out\"\nbinary_path = \"out\"\nprove = false",
+        hello("netbsd-x86_64")
+    );
+    let shop = Shop::new(&node("netbsd", "x86_64-unknown-netbsd", &build));
+    let mut command = shop.project.command(env!("CARGO_BIN_EXE_xtask"), ["dist"]);
+    for name in ["GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN"] {
+        command.env(name, "hunter2");
+    }
+    shop.project.ran(command).exits(0);
+    let log = shop.project.read("dist/0.14.0/logs/netbsd.log");
+    assert!(log.contains("::"), "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+}
