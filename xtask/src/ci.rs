@@ -20,6 +20,8 @@ struct Step {
     asked_for: fn(&flags::Ci) -> bool,
 }
 
+const TEST: &str = "test";
+
 const STEPS: [Step; 9] = [
     Step {
         name: "packages",
@@ -71,7 +73,7 @@ const STEPS: [Step; 9] = [
     },
     // Last, so that the run ends with the test runner's own summary.
     Step {
-        name: "test",
+        name: TEST,
         does: "every test",
         run: test,
         asked_for: |_| true,
@@ -98,11 +100,14 @@ pub fn run(workspace: &Workspace, flags: flags::Ci, console: &Console) -> Result
         let started = Instant::now();
         console.ui.say(&format!("==> {}: {}", step.name, step.does));
         (step.run)(&check)?;
-        console.ui.say(&format!(
-            "==> {} passed in {}",
-            step.name,
-            show_duration(started.elapsed())
-        ));
+        // After the tests their runner has the last word.
+        if step.name != TEST {
+            console.ui.say(&format!(
+                "==> {} passed in {}",
+                step.name,
+                show_duration(started.elapsed())
+            ));
+        }
     }
     Ok(())
 }
@@ -110,7 +115,7 @@ pub fn run(workspace: &Workspace, flags: flags::Ci, console: &Console) -> Result
 fn chosen(flags: &flags::Ci) -> Result<Vec<&'static Step>> {
     for name in &flags.step {
         if !STEPS.iter().any(|step| step.name == name) {
-            let near = nearest(name, STEPS.iter().map(|step| step.name)).unwrap_or("test");
+            let near = nearest(name, STEPS.iter().map(|step| step.name)).unwrap_or(TEST);
             return Err(refuse(format!(
                 "no step `{}`; did you mean `{near}`? --list names them",
                 name.escape_debug()

@@ -45,6 +45,7 @@ const TOOLS: &[Tool] = &[
     same("socat", "socat"),
     same("setpriv", "util-linux"),
     same("perl", "perl"),
+    same("python3", "python3"),
     same("ruby", "ruby"),
     Tool {
         apt: "ksh93u+m",
@@ -101,8 +102,30 @@ const MANAGERS: [Manager; 5] = [
 ];
 
 pub fn install(check: &Check) -> Result<()> {
-    let ui = check.console.ui;
     check_components()?;
+    install_tools(check)?;
+    install_gcs_tools(check)
+}
+
+/// A bucket on this machine, and Google's gsutil: for the tests that publish with and to what others have made.
+fn install_gcs_tools(check: &Check) -> Result<()> {
+    let root = &check.workspace.root;
+    let script = root.join("xtask/scripts/gcs-tools.sh");
+    let output = Timed::new(script, DEADLINE)
+        .arg(root.join("target/gcs-tools").into_string())
+        .run()?;
+    if !output.status.success() {
+        bail!("gsutil and fake-gcs-server: {}", output.complaint());
+    }
+    let said = output.text();
+    if !said.is_empty() {
+        check.console.ui.say(&said);
+    }
+    Ok(())
+}
+
+fn install_tools(check: &Check) -> Result<()> {
+    let ui = check.console.ui;
     let missing: Vec<&Tool> = TOOLS
         .iter()
         .filter(|tool| !is_installed_anywhere(tool.program))
