@@ -33,6 +33,8 @@ pub struct Import<'a> {
 pub struct ImportPlan {
     index: Index,
     files: Vec<Found>,
+    /// `versions.txt` as it was read.
+    read: Generation,
     /// Where the files were read into.
     room: xshell::TempDir,
 }
@@ -61,7 +63,7 @@ impl Import<'_> {
                 "{place} has an index.json; it needs no import"
             )));
         }
-        let lines = self.lines()?;
+        let (lines, read) = self.lines()?;
         let room = xshell::Shell::new()?.create_temp_dir()?;
         let files = self.find(&lines, &room)?;
         let index = self.index(&lines, &files)?;
@@ -77,11 +79,16 @@ impl Import<'_> {
             self.ui.say(&format!("keeps {line}"));
         }
         self.say_latest(&index)?;
-        Ok(ImportPlan { index, files, room })
+        Ok(ImportPlan {
+            index,
+            files,
+            read,
+            room,
+        })
     }
 
     /// The lines of `versions.txt`, each for a platform that is known.
-    fn lines(&self) -> Result<Lines> {
+    fn lines(&self) -> Result<(Lines, Generation)> {
         let name = ObjectName::view(Views::VERSIONS);
         let place = format!("{}/{name}", self.store.location());
         let text = self.store.read(&name)?.ok_or_else(|| {
@@ -89,7 +96,10 @@ impl Import<'_> {
                 "{place} is missing, so there is nothing to import; publish as into any new store"
             ))
         })?;
-        let text = String::from_utf8_lossy(&text.bytes).into_owned();
+        let (text, read) = (
+            String::from_utf8_lossy(&text.bytes).into_owned(),
+            text.generation,
+        );
         let mut lines = Lines::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -123,7 +133,7 @@ impl Import<'_> {
             true => Err(refuse(format!(
                 "{place} has no line; publish as into any new store"
             ))),
-            false => Ok(lines),
+            false => Ok((lines, read)),
         }
     }
 
@@ -299,6 +309,7 @@ impl Import<'_> {
             let name = ObjectName::of_version(version, "SHA256SUMS");
             self.write(&name, text.as_bytes(), &plan.room)?;
         }
+        self.take_over_lines(plan)?;
         let bytes = plan.index.to_bytes();
         let (index, serial) = (ObjectName::index(), plan.index.serial);
         match self
@@ -319,6 +330,22 @@ impl Import<'_> {
             interrupt: self.interrupt,
         };
         pointers.refresh(plan.index.clone())
+    }
+
+    /// The scripts of before know of no index, and may have added a line since it was read: only what was read is replaced.
+    fn take_over_lines(&self, plan: &ImportPlan) -> Result<()> {
+        let name = ObjectName::view(Views::VERSIONS);
+        let lines = plan.index.views().versions;
+        let written = self
+            .store
+            .replace(&name, lines.as_bytes(), &plan.read, plan.index.serial)?;
+        match written {
+            Written::Done => Ok(()),
+            Written::Refused => bail!(
+                "{}/{name} was written while it was imported; stop whoever still publishes by other means, and run the same command again",
+                self.store.location()
+            ),
+        }
     }
 
     /// Its sidecar before itself, as in every publish.

@@ -14,7 +14,10 @@ fn a_changed_source_of_the_same_version_changes_the_program() {
     let second = project.commit("change the greeting");
     let ran = project.xtask("--json release --local").exits(0);
     assert_eq!(ran.outcome("local")["outcome"], "built");
-    ran.says(&[&format!("0.14.0 from commit {first} (source ")]);
+    ran.says(&[
+        &format!("0.14.0 from commit {first} (source "),
+        &format!("gives way to commit {second} (source "),
+    ]);
     assert_eq!(project.install_with(INSTALL), "second greeting");
     // Every file of the archive has the same old date; cargo would call the first source fresh.
     project.replace(MAIN, "second greeting", "greeting");
