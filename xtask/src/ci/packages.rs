@@ -104,18 +104,21 @@ const MANAGERS: [Manager; 5] = [
 pub fn install(check: &Check) -> Result<()> {
     check_components()?;
     install_tools(check)?;
-    install_gcs_tools(check)
+    // A bucket on this machine, and Google's gsutil: for the tests that publish with and to what others have made.
+    prepare(check, "gcs-tools.sh", &[], "target/gcs-tools")?;
+    // A node with another processor.
+    prepare(check, "arm64-node.sh", &["build"], "target/arm64-node")
 }
 
-/// A bucket on this machine, and Google's gsutil: for the tests that publish with and to what others have made.
-fn install_gcs_tools(check: &Check) -> Result<()> {
+/// What no package brings as it is needed; a script makes it below `target/`, once.
+fn prepare(check: &Check, script: &str, verb: &[&str], folder: &str) -> Result<()> {
     let root = &check.workspace.root;
-    let script = root.join("xtask/scripts/gcs-tools.sh");
-    let output = Timed::new(script, DEADLINE)
-        .arg(root.join("target/gcs-tools").into_string())
+    let output = Timed::new(root.join("xtask/scripts").join(script), DEADLINE)
+        .args(verb.iter().copied())
+        .arg(root.join(folder).into_string())
         .run()?;
     if !output.status.success() {
-        bail!("gsutil and fake-gcs-server: {}", output.complaint());
+        bail!("{script}: {}", output.complaint());
     }
     let said = output.text();
     if !said.is_empty() {
