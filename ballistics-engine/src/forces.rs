@@ -4,9 +4,13 @@
 
 use crate::atmosphere::{Air, DENSITY_EXPONENT, LAPSE};
 use crate::drag::Retardation;
+use crate::quantity::Length;
 
 /// Standard acceleration of gravity in m/s2 (CGPM 1901).
 pub(crate) const GRAVITY: f64 = 9.806_65;
+
+/// Height above sea level of the troposphere's end in m (ICAO Doc 7488).
+const TROPOPAUSE: f64 = 11_000.0;
 
 /// Velocity along, up and right of the line of sight, height above it, offset right of it, and time; SI.
 pub(crate) type State = [f64; 6];
@@ -20,6 +24,8 @@ pub(crate) struct Forces {
     /// LAPSE over the muzzle's temperature, times the height gained per meter along and above the line of sight.
     lapse_along: f64,
     lapse_above: f64,
+    /// Cooling at the end of the troposphere.
+    most_cooling: f64,
     pub(crate) gravity_along: f64,
     pub(crate) gravity_above: f64,
     /// Twice the earth's rotation in (along, up, right).
@@ -27,14 +33,16 @@ pub(crate) struct Forces {
 }
 
 impl Forces {
-    /// On a level line of sight, without the earth's rotation.
-    pub(crate) fn level(retardation: Retardation, air: &Air) -> Self {
+    /// On a level line of sight at some height above the sea, without the earth's rotation.
+    pub(crate) fn level(retardation: Retardation, air: &Air, altitude: Length) -> Self {
+        let lapse = LAPSE / air.temperature.as_kelvins();
         Self {
             retardation,
             density: air.density,
             inverse_sound: 1.0 / air.sound_speed.as_mps(),
             lapse_along: 0.0,
-            lapse_above: LAPSE / air.temperature.as_kelvins(),
+            lapse_above: lapse,
+            most_cooling: lapse * (TROPOPAUSE - altitude.as_meters()),
             gravity_along: 0.0,
             gravity_above: -GRAVITY,
             rotation: [0.0; 3],
@@ -95,6 +103,11 @@ impl Forces {
     #[inline]
     pub(crate) fn cooling(&self, range: f64, height: f64) -> f64 {
         range * self.lapse_along + height * self.lapse_above
+    }
+
+    /// Whether a place is below the height from which on temperature does not fall any more.
+    pub(crate) fn is_in_troposphere(&self, range: f64, height: f64) -> bool {
+        self.cooling(range, height) <= self.most_cooling
     }
 
     #[inline]

@@ -113,8 +113,13 @@ impl<'a> Flight<'a> {
         self.steps_left -= 1;
         let accepted = error <= 1.0 || length <= SHORTEST_STEP;
         if accepted {
-            if !still_flying(&trial.state) {
-                return Err(Spent);
+            if !still_flying(self.forces, self.range + length, &trial.state) {
+                if length <= SHORTEST_STEP {
+                    return Err(Spent);
+                }
+                // The flight ends within this step, which must not decide where.
+                self.step = 0.5 * length;
+                return Ok(());
             }
             self.range = if count == 1.0 {
                 end
@@ -169,8 +174,10 @@ impl<'a> Flight<'a> {
 }
 
 /// Whether a state is worth following.
-pub(crate) fn still_flying(state: &State) -> bool {
-    state[0] > LEAST_SPEED && state[0] > LEAST_FORWARD_PART * speed(state)
+pub(crate) fn still_flying(forces: &Forces, range: f64, state: &State) -> bool {
+    state[0] > LEAST_SPEED
+        && state[0] > LEAST_FORWARD_PART * speed(state)
+        && forces.is_in_troposphere(range, state[3])
 }
 
 /// The usual controller: error grows with the fifth power of the step. A step that was shortened to end on a row

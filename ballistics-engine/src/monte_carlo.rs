@@ -250,7 +250,10 @@ impl Gunner<'_> {
         for (lane, offset) in offsets.iter_mut().enumerate() {
             let state = batch.state.map(|part| part[lane]);
             let [_, _, _, up, right, seconds] = state;
-            *offset = if still_flying(&state) && up.is_finite() && right.is_finite() {
+            *offset = if still_flying(forces, self.range + batch.beyond[lane], &state)
+                && up.is_finite()
+                && right.is_finite()
+            {
                 let drift = self.solver.spin_drift(seconds);
                 (up - self.center.0, right + drift - self.center.1)
             } else {

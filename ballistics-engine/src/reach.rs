@@ -4,13 +4,15 @@
 use crate::error::{within, Error, Unit};
 use crate::integration::Flight;
 use crate::quantity::{Angle, Length};
-use crate::solver::{Row, Solver};
+use crate::solver::{Row, Solver, LONGEST_RANGE};
 use crate::zero;
 
 /// Distance in meters at which a flight is looked at. Two crossings closer than this are not told apart.
 const STRIDE: f64 = 2.0;
 /// Halvings of a stride: to a hundredth of a micrometer.
 const HALVINGS: u32 = 28;
+/// By how much the end of a steep flight may move with the steps before it, and a tenfold margin, in meters.
+const REACH_IN_DOUBT: f64 = 0.25;
 /// Steepest elevation that is tried, in radians: 45 degrees.
 const HIGHEST_ELEVATION: f64 = std::f64::consts::FRAC_PI_4;
 
@@ -113,7 +115,7 @@ impl Solver {
             "range",
             Unit::Range,
             range.as_meters(),
-            (1.0, self.longest_range()),
+            (1.0, LONGEST_RANGE),
         )?;
         let half = 0.5
             * within(
@@ -158,8 +160,10 @@ impl Solver {
 
     fn last_range(&self) -> f64 {
         let mut flight = self.flight();
-        let _spent = flight.fly_to(self.longest_range());
-        flight.range
+        match flight.fly_to(LONGEST_RANGE) {
+            Ok(()) => LONGEST_RANGE,
+            Err(_) => (flight.range - REACH_IN_DOUBT).max(0.0),
+        }
     }
 
     /// Elevation at which the path just rises to a height over the line of sight.
@@ -194,13 +198,14 @@ impl Solver {
     where
         F: Fn(&Solver, &Flight) -> f64 + 'a,
     {
-        let limit = self.longest_range();
         let mut before = self.flight();
         let mut below = function(self, &before) < 0.0;
         std::iter::from_fn(move || {
-            while before.range < limit {
+            while before.range < LONGEST_RANGE {
                 let mut after = before.clone();
-                after.fly_to((before.range + STRIDE).min(limit)).ok()?;
+                after
+                    .fly_to((before.range + STRIDE).min(LONGEST_RANGE))
+                    .ok()?;
                 let upward = below;
                 let crossed = (function(self, &after) < 0.0) != below;
                 let start = std::mem::replace(&mut before, after);

@@ -13,9 +13,7 @@ use crate::wind::Wind;
 use crate::zero;
 
 /// The greatest range that may be asked for, in meters.
-const LONGEST_RANGE: f64 = 10_000.0;
-/// The troposphere's end: above it temperature does not fall any more.
-const HIGHEST_ALTITUDE: f64 = 11_000.0;
+pub(crate) const LONGEST_RANGE: f64 = 10_000.0;
 /// Rotation of the earth in rad/s (IERS).
 const EARTH_ROTATION: f64 = 7.292_115_9e-5;
 
@@ -30,7 +28,6 @@ pub struct Solver {
     stability: Option<Stability>,
     spin_drift: bool,
     mass: f64,
-    longest_range: f64,
 }
 
 /// Where and how the projectile leaves the muzzle.
@@ -83,7 +80,7 @@ impl Solver {
             (-limit, limit),
         )?;
         let wind = Wind::new(&shot.wind, shot.look_angle)?;
-        let level = Forces::level(retardation, &air);
+        let level = Forces::level(retardation, &air, shot.atmosphere.altitude);
         let launch = launch(shot, velocity)?;
         let zero_angle = zero_angle(shot, &level, &launch)?;
         let elevation = zero_angle + jump(shot, spin.as_ref(), &wind);
@@ -100,7 +97,6 @@ impl Solver {
             stability: spin,
             spin_drift: shot.spin_drift,
             mass: within("mass", Unit::Mass, shot.mass.as_kilograms(), MASS_LIMITS)?,
-            longest_range: longest_range(shot, look.0),
         })
     }
 
@@ -140,7 +136,7 @@ impl Solver {
                 "range",
                 Unit::Range,
                 range.as_meters(),
-                (flight.range, self.longest_range),
+                (flight.range, LONGEST_RANGE),
             )?;
             if flight.fly_to(range).is_err() {
                 return Err(Error::OutOfReach {
@@ -168,11 +164,6 @@ impl Solver {
 
     pub(crate) fn parts(&self) -> (&Forces, &Wind, &Launch) {
         (&self.forces, &self.wind, &self.launch)
-    }
-
-    /// In meters.
-    pub(crate) fn longest_range(&self) -> f64 {
-        self.longest_range
     }
 
     pub(crate) fn flight(&self) -> Flight<'_> {
@@ -365,14 +356,4 @@ fn rotation(shot: &Shot) -> Result<[f64; 3], Error> {
         twice * (up * cos_look - north * sin_look),
         twice * -cos_latitude * sin_azimuth,
     ])
-}
-
-/// An uphill line of sight must stay in the troposphere.
-fn longest_range(shot: &Shot, sin_look: f64) -> f64 {
-    let headroom = HIGHEST_ALTITUDE - shot.atmosphere.altitude.as_meters();
-    if sin_look > 0.0 {
-        LONGEST_RANGE.min(headroom / sin_look)
-    } else {
-        LONGEST_RANGE
-    }
 }

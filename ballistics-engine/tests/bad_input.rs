@@ -1,8 +1,8 @@
 //! What bad input gets: an error that names the field and its range, never a hang, never a wrong number.
 
 use ballistics_engine::{
-    AirPressure, Angle, Atmosphere, BallisticCoefficient, DragCurve, Error, Length, Mass, Place,
-    Powder, Pressure, Shot, Solver, Spin, Temperature, Velocity, WindSegment, Zero,
+    AirPressure, Angle, BallisticCoefficient, DragCurve, Error, Length, Mass, Place, Powder,
+    Pressure, Shot, Solver, Spin, Temperature, Velocity, WindSegment, Zero,
 };
 
 /// Spoils one input of a good shot.
@@ -260,25 +260,6 @@ fn a_zero_beyond_reach_is_refused_and_one_just_within_is_found() {
             .as_meters();
         assert!(drop.abs() < 1e-3, "{meters} m: off by {drop}");
     }
-}
-
-#[test]
-fn an_uphill_shot_ends_below_the_stratosphere() {
-    let atmosphere = Atmosphere {
-        altitude: Length::meters(9_000.0),
-        ..Atmosphere::default()
-    };
-    let shot = Shot {
-        atmosphere,
-        look_angle: Angle::degrees(80.0),
-        ..Shot::default()
-    };
-    let solver = Solver::new(&shot).unwrap();
-    assert!(solver.rows(&[Length::meters(2_000.0)]).is_ok());
-    assert!(matches!(
-        solver.rows(&[Length::meters(2_100.0)]),
-        Err(Error::OutOfRange { field: "range", .. })
-    ));
 }
 
 fn spin() -> Spin {

@@ -1,0 +1,115 @@
+//! Questions about a whole flight, answered again by looking at many rows of it.
+
+use ballistics_engine::{
+    Angle, Atmosphere, BallisticCoefficient, DragFunction, Error, Length, Shot, Solver, Velocity,
+    WindSegment, Zero,
+};
+
+fn rifle_243() -> Shot {
+    Shot {
+        drag: DragFunction::G7.curve(),
+        coefficient: BallisticCoefficient::Constant(0.243),
+        muzzle_velocity: Velocity::fps(2_600.0),
+        ..Shot::default()
+    }
+}
+
+fn loads() -> Vec<Shot> {
+    let mut shots = Vec::new();
+    for (drag, coefficient, mps) in [
+        (DragFunction::G7, 0.243, 792.48),
+        (DragFunction::G1, 0.15, 300.0),
+        (DragFunction::G1, 0.5, 823.0),
+        (DragFunction::GS, 0.08, 450.0),
+    ] {
+        for (degrees, look) in [
+            (0.0, 0.0),
+            (3.0, 0.0),
+            (30.0, 0.0),
+            (10.0, 25.0),
+            (0.0, -40.0),
+        ] {
+            shots.push(Shot {
+                drag: drag.curve(),
+                coefficient: BallisticCoefficient::Constant(coefficient),
+                muzzle_velocity: Velocity::mps(mps),
+                zero: Zero::Angle(Angle::degrees(degrees)),
+                look_angle: Angle::degrees(look),
+                ..Shot::default()
+            });
+        }
+    }
+    shots
+}
+
+#[test]
+fn rows_are_had_up_to_the_reach_and_not_a_meter_beyond() {
+    for shot in loads() {
+        let solver = Solver::new(&shot).unwrap();
+        let reach = solver.reach().as_meters();
+        assert!(reach > 100.0 && reach <= 10_000.0, "{reach}");
+        for parts in [1, 2, 7, 50, 333] {
+            let before = |end: f64| -> Vec<Length> {
+                let part = |k| Length::meters(end * f64::from(k) / f64::from(parts));
+                (1..parts).map(part).chain([Length::meters(end)]).collect()
+            };
+            let rows = solver.rows(&before(reach));
+            assert!(rows.is_ok(), "{parts} rows to {reach} m: {rows:?}");
+            let beyond = solver.rows(&before(reach + 1.0));
+            assert!(beyond.is_err(), "{parts} rows to a meter beyond {reach} m");
+        }
+    }
+}
+
+#[test]
+fn a_flight_ends_where_the_troposphere_does() {
+    let atmosphere = |meters: f64| Atmosphere {
+        altitude: Length::meters(meters),
+        ..Atmosphere::default()
+    };
+    let steep = Shot {
+        muzzle_velocity: Velocity::mps(1_500.0),
+        zero: Zero::Angle(Angle::degrees(45.0)),
+        atmosphere: atmosphere(9_000.0),
+        ..rifle_243()
+    };
+    let solver = Solver::new(&steep).unwrap();
+    let last = solver.rows(&[solver.reach()]).unwrap()[0];
+    let height = 9_000.0 + last.drop.as_meters();
+    assert!((10_990.0..=11_000.0).contains(&height), "{height} m");
+    let uphill = Shot {
+        look_angle: Angle::degrees(80.0),
+        atmosphere: atmosphere(9_000.0),
+        ..rifle_243()
+    };
+    let solver = Solver::new(&uphill).unwrap();
+    let reach = solver.reach().as_meters();
+    assert!((2_025.0..2_035.0).contains(&reach), "{reach} m");
+    match solver.rows(&[Length::meters(2_100.0)]) {
+        Err(Error::OutOfReach { reached, .. }) => assert!((reached - reach).abs() < 1.0),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_flight_slows_to_a_mach_number_where_its_rows_do() {
+    let wind = vec![WindSegment {
+        speed: Velocity::mps(5.0),
+        ..WindSegment::default()
+    }];
+    let solver = Solver::new(&Shot {
+        wind,
+        ..rifle_243()
+    })
+    .unwrap();
+    for mach in [2.0, 1.2, 1.0, 0.9] {
+        let range = solver.range_at_mach(mach).unwrap().as_meters();
+        let near = [-1.0, 1.0].map(|off| Length::meters(range + off));
+        let rows = solver.rows(&near).unwrap();
+        assert!(
+            rows[0].mach > mach && rows[1].mach < mach,
+            "Mach {mach}: {rows:?}"
+        );
+    }
+    assert_eq!(solver.range_at_mach(5.0), None);
+}
