@@ -15,6 +15,8 @@ const HALVINGS: u32 = 28;
 const REACH_IN_DOUBT: f64 = 0.25;
 /// Steepest elevation that is tried, in radians: 45 degrees.
 const HIGHEST_ELEVATION: f64 = std::f64::consts::FRAC_PI_4;
+/// Cosine of the greatest cant at which elevation still raises a shot: 87 degrees.
+const LEAST_UPRIGHT: f64 = 0.05;
 
 /// The maximum point-blank range for a target of some height.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,12 +33,14 @@ pub struct PointBlank {
     pub maximum: Length,
 }
 
-/// The ranges between which a target is hit by a shot aimed at its center.
+/// The stretch about a range, without a gap, in which a target is hit by a shot aimed at its center.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DangerSpace {
-    /// Where the path sinks below the target's upper edge; 0 if it is never above.
+    /// Where the path comes between the target's edges, falling from above or still rising from below; 0 if it
+    /// leaves the muzzle between them.
     pub begin: Length,
-    /// Where it sinks below the lower edge.
+    /// Where it goes out, through the lower edge or, still rising, through the upper one; the shot's reach if it
+    /// does not.
     pub end: Length,
     /// Elevation with which the center is hit at the asked range.
     pub elevation: Angle,
@@ -109,7 +113,7 @@ impl Solver {
     /// Where a target of the given height, aimed at its center with the elevation for `range`, is hit.
     ///
     /// # Errors
-    /// A range of no reach; a height outside 1 mm to 100 m.
+    /// A range of no reach; a height outside 1 mm to 100 m; a rifle on its side or upside down.
     pub fn danger_space(&self, range: Length, height: Length) -> Result<DangerSpace, Error> {
         let target = within(
             "range",
@@ -124,35 +128,61 @@ impl Solver {
                 height.as_meters(),
                 (0.001, 100.0),
             )?;
-        let (forces, wind, launch) = self.parts();
-        let elevation =
-            zero::elevation(forces, wind, launch, target).map_err(|short| Error::OutOfReach {
-                field: "range",
-                asked: target,
-                reached: short.reached,
-            })?;
+        let elevation = self.elevation_for(target)?;
         let aimed = self.with_elevation(elevation);
-        let above = move |_: &Solver, flight: &Flight| flight.state[3] - half;
-        let below = move |_: &Solver, flight: &Flight| flight.state[3] + half;
-        let falls_to = |crossing: &Crossing| !crossing.upward && crossing.flight.range <= target;
-        let begin = aimed
-            .crossings(above)
-            .take_while(|crossing| crossing.flight.range <= target)
-            .filter(falls_to)
-            .last();
-        let end = aimed
-            .crossings(below)
-            .find(|crossing| !crossing.upward && crossing.flight.range >= target);
-        let end = end.map_or_else(|| aimed.last_range(), |crossing| crossing.flight.range);
+        let edges = [half, -half].map(|edge| aimed.leaves_edge(edge, target));
+        let begin = edges.iter().map(|edge| edge.0).fold(0.0, f64::max);
+        let end = edges
+            .iter()
+            .filter_map(|edge| edge.1)
+            .fold(f64::INFINITY, f64::min);
+        let end = if end.is_finite() {
+            end
+        } else {
+            aimed.last_range()
+        };
         Ok(DangerSpace {
-            begin: Length::meters(begin.map_or(0.0, |crossing| crossing.flight.range)),
+            begin: Length::meters(begin),
             end: Length::meters(end),
             elevation: Angle::radians(elevation),
         })
     }
 
-    /// How far the shot is followed: to 10 km, the troposphere's end, a path 60 degrees off the line of sight,
-    /// or 5 m/s.
+    /// Where the path last crosses a height before a range, 0 if it does not, and where it next does beyond it.
+    fn leaves_edge(&self, edge: f64, range: f64) -> (f64, Option<f64>) {
+        let mut before = 0.0;
+        for crossing in self.crossings(move |_, flight| flight.state[3] - edge) {
+            if crossing.flight.range > range {
+                return (before, Some(crossing.flight.range));
+            }
+            before = crossing.flight.range;
+        }
+        (before, None)
+    }
+
+    /// Elevation with which the line of sight is met at a range, all winds and turns of the rifle included.
+    fn elevation_for(&self, range: f64) -> Result<f64, Error> {
+        let (forces, wind, launch) = self.parts();
+        let upright = Angle::radians(launch.cant).sin_cos().1;
+        if upright < LEAST_UPRIGHT {
+            let degrees = launch.cant.to_degrees();
+            return Err(Error::NoSolution {
+                field: "elevation",
+                problem: format!(
+                    "a rifle canted by {degrees:.0} degrees is not raised by elevating it"
+                ),
+            });
+        }
+        zero::elevation(forces, wind, launch, range).map_err(|short| Error::OutOfReach {
+            field: "range",
+            asked: range,
+            reached: short.reached,
+        })
+    }
+
+    /// How far the shot is followed: to 10 km, the troposphere's end at 11 km above the sea, a path 60 degrees off the
+    /// line of sight, or 5 m/s along it. A quarter of a meter short of that, so that there are rows up to here
+    /// whatever rows are asked for on the way.
     #[must_use]
     pub fn reach(&self) -> Length {
         Length::meters(self.last_range())

@@ -1,8 +1,8 @@
 //! Questions about a whole flight, answered again by looking at many rows of it.
 
 use ballistics_engine::{
-    Angle, Atmosphere, BallisticCoefficient, DragFunction, Error, Length, Shot, Solver, Velocity,
-    WindSegment, Zero,
+    Angle, Atmosphere, BallisticCoefficient, DangerSpace, DragFunction, Error, Length, Shot,
+    Solver, Velocity, WindSegment, Zero,
 };
 
 fn rifle_243() -> Shot {
@@ -40,6 +40,66 @@ fn loads() -> Vec<Shot> {
         }
     }
     shots
+}
+
+/// The stretch around the dialed range in which every row of a quarter of a meter is within the target.
+fn scanned(range: Length, height: Length, found: &DangerSpace) -> (f64, f64) {
+    let dialed = Solver::new(&Shot {
+        zero: Zero::Angle(found.elevation),
+        ..rifle_243()
+    })
+    .unwrap();
+    let ranges: Vec<Length> = (0..4_000)
+        .map(|k| Length::meters(f64::from(k) * 0.25))
+        .collect();
+    let rows = dialed.rows(&ranges).unwrap();
+    let holds = |k: &usize| rows[*k].drop.as_meters().abs() <= 0.5 * height.as_meters();
+    let middle = (range.as_meters() * 4.0).round() as usize;
+    let first = (0..=middle).rev().take_while(holds).last().unwrap();
+    let last = (middle..rows.len()).take_while(holds).last().unwrap();
+    (rows[first].range.as_meters(), rows[last].range.as_meters())
+}
+
+#[test]
+fn danger_space_is_the_stretch_that_a_scan_of_rows_finds() {
+    let solver = Solver::new(&rifle_243()).unwrap();
+    for (meters, centimeters) in [
+        (25.0, 2.54),
+        (25.0, 50.0),
+        (91.5, 5.08),
+        (100.0, 2.0),
+        (100.0, 7.4),
+        (100.0, 20.0),
+        (300.0, 10.0),
+        (300.0, 40.0),
+        (700.0, 2.0),
+        (700.0, 100.0),
+    ] {
+        let (range, height) = (Length::meters(meters), Length::centimeters(centimeters));
+        let found = solver.danger_space(range, height).unwrap();
+        let (begin, end) = scanned(range, height, &found);
+        let at = format!("{meters} m, {centimeters} cm: {found:?}, scanned {begin} to {end}");
+        assert!((found.begin.as_meters() - begin).abs() < 0.26, "{at}");
+        assert!((found.end.as_meters() - end).abs() < 0.26, "{at}");
+    }
+}
+
+#[test]
+fn a_rifle_on_its_side_has_no_danger_space_and_is_told_why() {
+    for degrees in [90.0, 120.0, -180.0] {
+        let cant = Angle::degrees(degrees);
+        let solver = Solver::new(&Shot {
+            cant,
+            ..rifle_243()
+        })
+        .unwrap();
+        match solver.danger_space(Length::yards(500.0), Length::inches(20.0)) {
+            Err(Error::NoSolution { problem, .. }) => {
+                assert!(problem.contains("cant"), "{problem}")
+            }
+            other => panic!("{degrees}: {other:?}"),
+        }
+    }
 }
 
 #[test]
