@@ -74,7 +74,7 @@ impl Solver {
     /// The range up to which a target of twice `half_height` is hit by aiming at its center, with the best zero.
     ///
     /// # Errors
-    /// A half height outside 1 mm to 10 m; a shot too slow to rise so far.
+    /// A half height outside 1 mm to 10 m; a bore above the target's upper edge; a shot too slow to rise so far.
     pub fn point_blank(&self, half_height: Length) -> Result<PointBlank, Error> {
         let half = within(
             "half height of the target",
@@ -82,6 +82,12 @@ impl Solver {
             half_height.as_meters(),
             (0.001, 10.0),
         )?;
+        if self.flight().state[3] > half {
+            return Err(Error::NoSolution {
+                field: "point-blank range",
+                problem: "the bore is above the upper edge of the target".to_string(),
+            });
+        }
         let elevation = self.elevation_for_apex(half)?;
         let best = self.with_elevation(elevation);
         let no_solution = || Error::NoSolution {

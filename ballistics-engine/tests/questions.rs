@@ -103,6 +103,23 @@ fn a_rifle_on_its_side_has_no_danger_space_and_is_told_why() {
 }
 
 #[test]
+fn a_bore_above_the_target_has_no_point_blank_range() {
+    let with_sights = |inches: f64| {
+        Solver::new(&Shot {
+            sight_height: Length::inches(inches),
+            ..rifle_243()
+        })
+        .unwrap()
+        .point_blank(Length::inches(3.0))
+    };
+    assert!(with_sights(-2.9).is_ok());
+    match with_sights(-4.0) {
+        Err(Error::NoSolution { problem, .. }) => assert!(problem.contains("bore"), "{problem}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn rows_are_had_up_to_the_reach_and_not_a_meter_beyond() {
     for shot in loads() {
         let solver = Solver::new(&shot).unwrap();
