@@ -53,7 +53,8 @@ impl Batch {
         self.step(forces, &air, range, &beyond);
     }
 
-    fn wind(&self, nominal: &[f64; 3]) -> [Lane; 3] {
+    /// The wind of every flight where the nominal one is given.
+    pub(crate) fn wind(&self, nominal: &[f64; 3]) -> [Lane; 3] {
         let mut wind = self.wind_change;
         let [cosine, sine] = &self.wind_scale;
         for lane in 0..LANES {

@@ -292,7 +292,6 @@ impl Gunner<'_> {
         batch.beyond = normals(deviations.range.as_meters());
         let (cosine, sine) = self.wind_direction();
         for lane in 0..LANES {
-            batch.launch_lane(lane, 1.0 + velocity[lane], (elevation[lane], azimuth[lane]));
             batch.drag_scale[lane] = 1.0 / (1.0 + coefficient[lane]);
             let (sin_turn, cos_turn) = sin_cos(turn[lane]);
             batch.wind_scale[0][lane] = cos_turn;
@@ -300,7 +299,26 @@ impl Gunner<'_> {
             batch.wind_change[0][lane] = along[lane] * cosine - across[lane] * sine;
             batch.wind_change[2][lane] = along[lane] * sine + across[lane] * cosine;
         }
+        let jump = self.drawn_jump(&batch);
+        for lane in 0..LANES {
+            let turn = (elevation[lane] + jump.0[lane], azimuth[lane] + jump.1[lane]);
+            batch.launch_lane(lane, 1.0 + velocity[lane], turn);
+        }
         batch
+    }
+
+    /// Aerodynamic jump (up, right) of the crosswind at the muzzle that was drawn over the nominal one, whose own
+    /// is in the launch. Like that one, it turns with a canted rifle.
+    fn drawn_jump(&self, batch: &Batch) -> (Lane, Lane) {
+        let (_, wind, launch) = self.solver.parts();
+        let nominal = wind.stretches()[0].1;
+        let (sin_cant, cos_cant) = Angle::radians(launch.cant).sin_cos();
+        let per_mps = self.solver.jump_per_mps();
+        let jump = batch.wind(&nominal)[2].map(|right| per_mps * (nominal[2] - right));
+        (
+            jump.map(|jump| jump * cos_cant),
+            jump.map(|jump| jump * sin_cant),
+        )
     }
 
     /// Cosine and sine of the direction of the wind at the muzzle; along the line of sight if there is none.

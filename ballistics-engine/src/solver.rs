@@ -27,6 +27,7 @@ pub struct Solver {
     zero_angle: Angle,
     stability: Option<Stability>,
     spin_drift: bool,
+    aerodynamic_jump: bool,
     mass: f64,
 }
 
@@ -83,21 +84,21 @@ impl Solver {
         let level = Forces::level(retardation, &air, shot.atmosphere.altitude);
         let launch = launch(shot, velocity)?;
         let zero_angle = zero_angle(shot, &level, &launch)?;
-        let elevation = zero_angle + jump(shot, spin.as_ref(), &wind);
         let look = shot.look_angle.sin_cos();
-        Ok(Self {
+        let mut solver = Self {
             forces: level.inclined(look, rotation(shot)?),
             wind,
-            launch: Launch {
-                elevation,
-                ..launch
-            },
+            launch,
             air,
             zero_angle: Angle::radians(zero_angle),
             stability: spin,
             spin_drift: shot.spin_drift,
+            aerodynamic_jump: shot.aerodynamic_jump,
             mass: within("mass", Unit::Mass, shot.mass.as_kilograms(), MASS_LIMITS)?,
-        })
+        };
+        let from_right = -solver.wind.stretches()[0].1[2];
+        solver.launch.elevation = zero_angle + solver.jump_per_mps() * from_right;
+        Ok(solver)
     }
 
     /// Elevation of the bore over the line of sight, without aerodynamic jump.
@@ -174,6 +175,14 @@ impl Solver {
     pub(crate) fn spin_drift(&self, seconds: f64) -> f64 {
         match &self.stability {
             Some(stability) if self.spin_drift => stability.spin_drift(seconds).as_meters(),
+            _ => 0.0,
+        }
+    }
+
+    /// Radians of elevation for each m/s of wind from the right at the muzzle; 0 where it was not asked for.
+    pub(crate) fn jump_per_mps(&self) -> f64 {
+        match &self.stability {
+            Some(stability) if self.aerodynamic_jump => stability.jump.as_radians(),
             _ => 0.0,
         }
     }
@@ -288,15 +297,6 @@ fn launch(shot: &Shot, velocity: f64) -> Result<Launch, Error> {
             (-half_turn, half_turn),
         )?,
     })
-}
-
-/// Change of the elevation by the wind at the muzzle, in radians.
-fn jump(shot: &Shot, spin: Option<&Stability>, wind: &Wind) -> f64 {
-    let from_right = -wind.stretches()[0].1[2];
-    match spin {
-        Some(spin) if shot.aerodynamic_jump => spin.jump.as_radians() * from_right,
-        _ => 0.0,
-    }
 }
 
 fn zero_angle(shot: &Shot, level: &Forces, launch: &Launch) -> Result<f64, Error> {

@@ -2,7 +2,7 @@
 
 use ballistics_engine::{
     Angle, BallisticCoefficient, Deviations, DragFunction, Impacts, Length, Mass, MonteCarlo, Row,
-    Shot, Solver, Velocity, WindSegment, Zero,
+    Shot, Solver, Spin, Velocity, WindSegment, Zero,
 };
 
 fn rifle_243() -> Shot {
@@ -97,5 +97,49 @@ fn the_shot_without_deviations_is_the_center_of_the_others() {
                 "{yards} yd"
             );
         }
+    }
+}
+
+#[test]
+fn a_gust_makes_the_bullet_jump_as_a_steady_wind_does() {
+    let spin = Spin {
+        mass: Mass::grains(175.0),
+        diameter: Length::inches(0.308),
+        length: Length::inches(1.24),
+        twist: Length::inches(10.0),
+    };
+    let wind = |mps: f64| WindSegment {
+        speed: Velocity::mps(mps),
+        from: Angle::degrees(90.0),
+        ..WindSegment::default()
+    };
+    for cant in [0.0, 20.0] {
+        let shot = |mps: f64| Shot {
+            zero: Zero::Angle(Angle::mils(2.0)),
+            cant: Angle::degrees(cant),
+            wind: vec![wind(mps)],
+            spin: Some(spin),
+            aerodynamic_jump: true,
+            ..rifle_243()
+        };
+        let deviations = Deviations {
+            wind_speed: Velocity::mps(2.0),
+            ..Deviations::default()
+        };
+        let (up, right) = fire(&shot(3.0), 300.0, deviations).deviation();
+        let (weak, strong) = (row(&shot(1.0), 300.0), row(&shot(5.0), 300.0));
+        let half = |low: Length, high: Length| 0.5 * (high.as_meters() - low.as_meters()).abs();
+        let (rise, drift) = (
+            half(weak.drop, strong.drop),
+            half(weak.windage, strong.windage),
+        );
+        assert!(
+            (up.as_meters() / rise - 1.0).abs() < 0.03,
+            "cant {cant}: {up:?}, not {rise} m"
+        );
+        assert!(
+            (right.as_meters() / drift - 1.0).abs() < 0.03,
+            "cant {cant}: {right:?}, not {drift} m"
+        );
     }
 }
