@@ -54,7 +54,7 @@ fn main() -> Result<(), Error> {
         };
         let hit = solver
             .monte_carlo(&plan)?
-            .hit_probability(Target::Circle(Length::inches(18.0)));
+            .hit_probability(Target::Circle(Length::inches(18.0)))?;
         println!(
             "{name:18} {:5.1} %  ({:.1} to {:.1})",
             hit.estimate * 100.0,

@@ -56,7 +56,7 @@ pub struct Deviations {
     pub range: Length,
 }
 
-/// What the shots are fired at, centered on the aim.
+/// What the shots are fired at, centered on the aim. Sizes are 1 mm to 1000 m.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     /// A circle of a diameter.
@@ -419,8 +419,11 @@ impl Impacts {
 
     /// Probability that a shot hits; those that did not arrive are misses. Interval: E. B. Wilson,
     /// J. Am. Stat. Assoc. 22 (1927) 209.
-    #[must_use]
-    pub fn hit_probability(&self, target: Target) -> Probability {
+    ///
+    /// # Errors
+    /// A target's size outside its range.
+    pub fn hit_probability(&self, target: Target) -> Result<Probability, Error> {
+        target.check()?;
         let hits = self
             .arrived()
             .filter(|offset| target.holds(*offset))
@@ -432,11 +435,11 @@ impl Impacts {
         let middle = (estimate + z2 / (2.0 * shots)) / (1.0 + z2 / shots);
         let variance = estimate * (1.0 - estimate) / shots + z2 / (4.0 * shots * shots);
         let half = (z2 * variance).sqrt() / (1.0 + z2 / shots);
-        Probability {
+        Ok(Probability {
             estimate,
             low: (middle - half).max(0.0),
             high: (middle + half).min(1.0),
-        }
+        })
     }
 
     /// How many shots did not arrive.
@@ -460,6 +463,22 @@ impl Impacts {
 }
 
 impl Target {
+    /// Whether the target can be hit at all; [`Impacts::hit_probability`] asks the same.
+    ///
+    /// # Errors
+    /// A size outside its range.
+    pub fn check(self) -> Result<(), Error> {
+        let sizes = match self {
+            Target::Circle(diameter) => [diameter, diameter],
+            Target::Rectangle(width, height) => [width, height],
+        };
+        for size in sizes {
+            let limits = (0.001, 1_000.0);
+            within("target", Unit::Size, size.as_meters(), limits)?;
+        }
+        Ok(())
+    }
+
     fn holds(self, (up, right): (f64, f64)) -> bool {
         match self {
             Target::Circle(diameter) => {
@@ -537,7 +556,9 @@ mod tests {
         // CEP of a circular normal distribution is sqrt(2 ln 2) sigma; one sigma's circle holds 39.35 %.
         let cep = impacts.radius_holding(0.5).as_meters();
         assert!((cep / (1.177_41 * sigma) - 1.0).abs() < 0.02, "CEP {cep}");
-        let hit = impacts.hit_probability(Target::Circle(Length::meters(2.0 * sigma)));
+        let hit = impacts
+            .hit_probability(Target::Circle(Length::meters(2.0 * sigma)))
+            .unwrap();
         assert!(hit.low < 0.3935 && hit.high > 0.3935, "{hit:?}");
         assert!(hit.high - hit.low < 0.01);
     }
@@ -656,6 +677,33 @@ mod tests {
     }
 
     #[test]
+    fn the_interval_is_that_of_printed_tables() {
+        // Wilson's, 95 %: R. G. Newcombe, Stat. Med. 17 (1998) 857, table I, method 3.
+        for (hits, shots, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
+            let offset = |shot: usize| (if shot < hits { 0.0 } else { 1.0 }, 0.0);
+            let impacts = Impacts {
+                offsets: (0..shots).map(offset).collect(),
+                range: 100.0,
+            };
+            let target = Target::Circle(Length::meters(0.5));
+            let found = impacts.hit_probability(target).unwrap();
+            assert!(
+                (found.low - low).abs() < 6e-5,
+                "{hits} of {shots}: {found:?}"
+            );
+            assert!(
+                (found.high - high).abs() < 6e-5,
+                "{hits} of {shots}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_rectangle_is_as_wide_and_high_as_it_says() {
         let angle = Angle::mils(0.2);
         let deviations = Deviations {
@@ -667,7 +715,7 @@ mod tests {
         let sigma = 0.2e-3 * 548.64;
         // Within one deviation to the sides, 68.27 %, and two up and down, 95.45 %; then a slit.
         let plate = Target::Rectangle(Length::meters(2.0 * sigma), Length::meters(4.0 * sigma));
-        let estimate = |target| impacts.hit_probability(target).estimate;
+        let estimate = |target| impacts.hit_probability(target).unwrap().estimate;
         assert!((estimate(plate) - 0.6516).abs() < 0.01);
         let slit = Target::Rectangle(Length::meters(2.0 * sigma), Length::meters(100.0));
         assert!((estimate(slit) - 0.6827).abs() < 0.01);

@@ -2,7 +2,7 @@
 
 use ballistics_engine::{
     Angle, BallisticCoefficient, Deviations, DragFunction, Impacts, Length, Mass, MonteCarlo, Row,
-    Shot, Solver, Spin, Velocity, WindSegment, Zero,
+    Shot, Solver, Spin, Target, Velocity, WindSegment, Zero,
 };
 
 fn rifle_243() -> Shot {
@@ -142,4 +142,25 @@ fn a_gust_makes_the_bullet_jump_as_a_steady_wind_does() {
             "cant {cant}: {right:?}, not {drift} m"
         );
     }
+}
+#[test]
+fn a_target_without_a_size_has_no_probability() {
+    let impacts = fire(&rifle_243(), 300.0, Deviations::default());
+    let (none, good) = (Length::meters(-1.0), Length::meters(0.3));
+    for target in [
+        Target::Circle(none),
+        Target::Circle(Length::meters(f64::NAN)),
+        Target::Rectangle(none, good),
+        Target::Rectangle(good, Length::meters(f64::INFINITY)),
+    ] {
+        let found = impacts.hit_probability(target);
+        assert!(found.is_err(), "{target:?} gave {found:?}");
+    }
+    assert_eq!(
+        impacts
+            .hit_probability(Target::Circle(good))
+            .unwrap()
+            .estimate,
+        1.0
+    );
 }

@@ -95,7 +95,7 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
     shot_flags::heading(&mut report, arguments, &shot, &solver)?;
     report.number("range", system.show_range(plan.range));
     report.number("shots", (plan.shots as f64, 0, ""));
-    summarize(&mut report, &impacts, target, system);
+    summarize(&mut report, &impacts, target, system)?;
     if arguments.has("impacts") {
         let unit = system.pick("in", "cm");
         let column = |name| Column {
@@ -115,8 +115,13 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
 }
 
 /// Probability and spread.
-fn summarize(report: &mut Report, impacts: &Impacts, target: Target, system: System) {
-    let hit = impacts.hit_probability(target);
+fn summarize(
+    report: &mut Report,
+    impacts: &Impacts,
+    target: Target,
+    system: System,
+) -> Result<(), Failure> {
+    let hit = impacts.hit_probability(target)?;
     report.number("hit probability", (hit.estimate * 100.0, 2, "%"));
     report.number("95 % interval from", (hit.low * 100.0, 2, "%"));
     report.number("95 % interval to", (hit.high * 100.0, 2, "%"));
@@ -137,6 +142,7 @@ fn summarize(report: &mut Report, impacts: &Impacts, target: Target, system: Sys
         system.show_offset(impacts.radius_holding(0.95)),
     );
     report.number("shots that fell short", (impacts.lost() as f64, 0, ""));
+    Ok(())
 }
 
 fn plan(arguments: &Arguments, system: System) -> Result<MonteCarlo, Failure> {
@@ -177,18 +183,11 @@ fn plan(arguments: &Arguments, system: System) -> Result<MonteCarlo, Failure> {
 }
 
 fn target(text: &str, system: System) -> Result<Target, Failure> {
-    let size = |text: &str| -> Result<Length, Failure> {
-        let size = system.offset("target", text)?;
-        if size.as_meters() > 0.0 && size.as_meters() < 1_000.0 {
-            Ok(size)
-        } else {
-            Err(Failure::Usage(format!(
-                "--target `{text}`: must be above 0 and below 1000 m"
-            )))
-        }
+    let size = |text: &str| system.offset("target", text);
+    let target = match text.split_once('x') {
+        Some((width, height)) => Target::Rectangle(size(width)?, size(height)?),
+        None => Target::Circle(size(text)?),
     };
-    match text.split_once('x') {
-        Some((width, height)) => Ok(Target::Rectangle(size(width)?, size(height)?)),
-        None => Ok(Target::Circle(size(text)?)),
-    }
+    target.check()?;
+    Ok(target)
 }
