@@ -66,8 +66,11 @@ pub(crate) fn exp(x: f64) -> f64 {
     sum * f64::from_bits(((doublings as i64 + 1023) as u64) << 52)
 }
 
-/// Natural logarithm of a positive, normal number.
+/// Natural logarithm of a positive, normal number; NaN of everything else.
 pub(crate) fn ln(x: f64) -> f64 {
+    if !x.is_normal() || x < 0.0 {
+        return f64::NAN;
+    }
     let bits = x.to_bits();
     let mut exponent = ((bits >> 52) & 0x7ff) as i32 - 1023;
     let mut mantissa = f64::from_bits(bits & 0x000f_ffff_ffff_ffff | 1023 << 52);
@@ -101,7 +104,7 @@ const ODD_RECIPROCALS: [f64; 12] = [
     1.0 / 23.0,
 ];
 
-/// `base` to the power `exponent`, for a positive base; 0 for 0.
+/// `base` to the power `exponent`, for a positive base; 0 for 0, NaN for other bases.
 pub(crate) fn power(base: f64, exponent: f64) -> f64 {
     if base == 0.0 {
         0.0
@@ -181,5 +184,13 @@ mod tests {
     fn zero_has_a_power_and_no_range_has_no_angle() {
         assert_eq!(power(0.0, 1.83), 0.0);
         assert_eq!(angle_of(-0.04, 0.0), 0.0);
+    }
+
+    #[test]
+    fn what_has_no_logarithm_has_none() {
+        for x in [f64::NAN, f64::INFINITY, -1.0, 0.0, -0.0] {
+            assert!(ln(x).is_nan(), "{x}");
+        }
+        assert!(power(-8.0, 1.0 / 3.0).is_nan() && power(f64::NAN, 2.0).is_nan());
     }
 }

@@ -8,7 +8,7 @@ use crate::forces::{speed, Forces, State};
 use crate::integration::{Flight, NORMAL};
 use crate::quantity::{Angle, Energy, Length, Velocity};
 use crate::shot::{Place, Shot, Zero};
-use crate::stability::{Spin, Stability, MASS_LIMITS};
+use crate::stability::{Spin, Stability, MASS_LIMITS, VELOCITY_LIMITS};
 use crate::wind::Wind;
 use crate::zero;
 
@@ -226,7 +226,7 @@ impl Launch {
 
 fn muzzle_velocity(shot: &Shot) -> Result<f64, Error> {
     let measured = shot.muzzle_velocity.as_mps();
-    within("muzzle velocity", Unit::Velocity, measured, (15.0, 3_000.0))?;
+    within("muzzle velocity", Unit::Velocity, measured, VELOCITY_LIMITS)?;
     let gain = match &shot.powder {
         None => 0.0,
         Some(powder) => {
@@ -256,7 +256,7 @@ fn muzzle_velocity(shot: &Shot) -> Result<f64, Error> {
         "muzzle velocity at the powder's temperature",
         Unit::Velocity,
         measured + gain,
-        (15.0, 3_000.0),
+        VELOCITY_LIMITS,
     )
 }
 

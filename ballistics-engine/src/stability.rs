@@ -36,8 +36,14 @@ impl Spin {
     /// m in grains, d in inches, t and l in diameters, v in fps, T in Rankine, p in inHg.
     ///
     /// # Errors
-    /// Any input outside its range.
+    /// Any input outside its range; a velocity outside 15 m/s to 3000 m/s.
     pub fn stability(&self, velocity: Velocity, air: &Air) -> Result<Stability, Error> {
+        let velocity = within(
+            "muzzle velocity",
+            Unit::Velocity,
+            velocity.as_mps(),
+            VELOCITY_LIMITS,
+        )?;
         let mass = within("mass", Unit::Mass, self.mass.as_kilograms(), MASS_LIMITS)?;
         let diameter = within(
             "diameter",
@@ -60,7 +66,7 @@ impl Spin {
         let (turn, calibers) = (twist / diameter, length / diameter);
         let inches = Length::meters(diameter).as_inches();
         let form = turn * turn * inches * inches * inches * calibers * (1.0 + calibers * calibers);
-        let speed = power(velocity.as_fps() / 2_800.0, 1.0 / 3.0);
+        let speed = power(Velocity::mps(velocity).as_fps() / 2_800.0, 1.0 / 3.0);
         let temperature = air.temperature.as_kelvins() * 1.8 / 518.67;
         let pressure = 29.921_26 / air.pressure.as_inches_of_mercury();
         let factor =
@@ -79,11 +85,14 @@ impl Spin {
 }
 
 pub(crate) const MASS_LIMITS: (f64, f64) = (1e-4, 1.0);
+/// Of the muzzle, in m/s.
+pub(crate) const VELOCITY_LIMITS: (f64, f64) = (15.0, 3_000.0);
 pub(crate) const DIAMETER_LIMITS: (f64, f64) = (0.001, 0.05);
 
 impl Stability {
     /// Spin drift after a time of flight, positive right: 1.25 (SG + 1.2) t^1.83 inches
-    /// (B. Litz, *Applied Ballistics for Long-Range Shooting*, 3rd ed. 2015).
+    /// (B. Litz, *Applied Ballistics for Long-Range Shooting*, 3rd ed. 2015). No time, no drift; NaN for a
+    /// negative one.
     #[must_use]
     pub fn spin_drift(&self, seconds: f64) -> Length {
         Length::inches(self.hand * 1.25 * (self.factor + 1.2) * power(seconds, 1.83))
