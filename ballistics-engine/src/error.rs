@@ -144,7 +144,12 @@ fn short(value: f64) -> String {
     }
 }
 
-/// Accepts a finite number within the limits, or says which field is off.
+/// Half a unit in the sixth digit, to which an error prints its limits: a limit that is typed as it was printed, in
+/// either system, is the limit.
+const PRINTED: f64 = 5e-6;
+
+/// Accepts a finite number within the limits, or says which field is off. What is beyond a limit only by the
+/// rounding of its print becomes the limit.
 pub(crate) fn within(
     field: &'static str,
     unit: Unit,
@@ -152,16 +157,30 @@ pub(crate) fn within(
     limits: (f64, f64),
 ) -> Result<f64, Error> {
     let (minimum, maximum) = limits;
-    if value >= minimum && value <= maximum {
-        Ok(value)
+    let (low, high) = (
+        minimum - PRINTED * minimum.abs(),
+        maximum + PRINTED * maximum.abs(),
+    );
+    if value >= low && value <= high {
+        Ok(value.clamp(minimum, maximum))
     } else {
-        Err(Error::OutOfRange {
-            field,
-            value,
-            minimum,
-            maximum,
-            unit,
-        })
+        Err(out_of_range(field, unit, value, limits))
+    }
+}
+
+/// Refuses a number.
+pub(crate) fn out_of_range(
+    field: &'static str,
+    unit: Unit,
+    value: f64,
+    (minimum, maximum): (f64, f64),
+) -> Error {
+    Error::OutOfRange {
+        field,
+        value,
+        minimum,
+        maximum,
+        unit,
     }
 }
 
@@ -180,6 +199,17 @@ mod tests {
         .unwrap_err();
         let text = "muzzle velocity 30480 m/s (100000 fps): must be 15.24 m/s (50 fps) to 3048 m/s (10000 fps)";
         assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn a_limit_as_it_is_printed_is_the_limit() {
+        let altitude = |feet: f64| {
+            let limits = (-500.0, 9_000.0);
+            within("altitude", Unit::Height, feet * 0.3048, limits)
+        };
+        assert_eq!(altitude(29_527.6), Ok(9_000.0));
+        assert_eq!(altitude(-1_640.42), Ok(-500.0));
+        assert!(altitude(29_528.0).is_err() && altitude(-1_640.5).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::atmosphere::Air;
 use crate::drag::Retardation;
 use crate::elementary::angle_of;
-use crate::error::{within, Error, Unit};
+use crate::error::{out_of_range, within, Error, Unit};
 use crate::forces::{speed, Forces, State};
 use crate::integration::{Flight, NORMAL};
 use crate::quantity::{Angle, Energy, Length, Velocity};
@@ -133,12 +133,13 @@ impl Solver {
         let mut flight = self.flight();
         let mut rows = Vec::with_capacity(ranges.len());
         for range in ranges {
-            let range = within(
-                "range",
-                Unit::Range,
-                range.as_meters(),
-                (flight.range, LONGEST_RANGE),
-            )?;
+            let asked = range.as_meters();
+            // Exactly, not only to what is printed: the flight cannot go back.
+            if asked < flight.range {
+                let limits = (flight.range, LONGEST_RANGE);
+                return Err(out_of_range("range", Unit::Range, asked, limits));
+            }
+            let range = within("range", Unit::Range, asked, (0.0, LONGEST_RANGE))?;
             if flight.fly_to(range).is_err() {
                 return Err(Error::OutOfReach {
                     field: "range",
