@@ -37,7 +37,8 @@ pub enum AirPressure {
     Standard,
     /// What a barometer reads at the muzzle (station pressure), 200 hPa to 1100 hPa.
     Station(Pressure),
-    /// What a weather report gives, reduced to sea level (QNH, altimeter setting), 850 hPa to 1100 hPa.
+    /// What a weather report gives, reduced to sea level by the ICAO atmosphere (QNH, altimeter setting), 850 hPa to
+    /// 1100 hPa. Not QFF, which is reduced with the temperature of the day.
     SeaLevel(Pressure),
 }
 
@@ -102,12 +103,11 @@ impl Atmosphere {
     }
 
     fn station_pressure(&self, altitude: f64) -> Result<f64, Error> {
-        let ratio = power(
-            1.0 - LAPSE * altitude / STANDARD_TEMPERATURE,
-            PRESSURE_EXPONENT,
-        );
         match self.pressure {
-            AirPressure::Standard => Ok(STANDARD_PRESSURE * ratio),
+            AirPressure::Standard => {
+                let temperature_ratio = 1.0 - LAPSE * altitude / STANDARD_TEMPERATURE;
+                Ok(STANDARD_PRESSURE * power(temperature_ratio, PRESSURE_EXPONENT))
+            }
             AirPressure::Station(pressure) => within(
                 "station pressure",
                 Unit::Pressure,
@@ -115,16 +115,24 @@ impl Atmosphere {
                 (20_000.0, 110_000.0),
             ),
             AirPressure::SeaLevel(pressure) => {
-                let limits = (85_000.0, 110_000.0);
-                Ok(within(
+                let setting = within(
                     "sea-level pressure",
                     Unit::Pressure,
                     pressure.as_pascals(),
-                    limits,
-                )? * ratio)
+                    (85_000.0, 110_000.0),
+                )?;
+                Ok(at_altitude(setting, altitude))
             }
         }
     }
+}
+
+/// Pressure where an altimeter that is set to `setting` (QNH) shows an altitude: as far up the ICAO atmosphere from
+/// the height at which it has the set pressure (ICAO Doc 7488; the altimeter setting of WMO-No. 8, part I, 3.11).
+fn at_altitude(setting: f64, altitude: f64) -> f64 {
+    let exponent = 1.0 / PRESSURE_EXPONENT;
+    let fall = power(STANDARD_PRESSURE, exponent) * LAPSE * altitude / STANDARD_TEMPERATURE;
+    power(power(setting, exponent) - fall, PRESSURE_EXPONENT)
 }
 
 // Constants of CIPM-2007: the gas constant (CODATA 2006) and molar masses in kg/mol.
@@ -264,23 +272,25 @@ mod tests {
         }
     }
 
+    /// An altimeter set to the standard pressure of one height shows, at another, how far that is above the first.
     #[test]
-    fn sea_level_pressure_is_reduced_to_the_station() {
-        let altitude = Length::meters(1_000.0);
-        let pressure = AirPressure::SeaLevel(Pressure::pascals(101_325.0));
-        let reduced = Atmosphere {
-            altitude,
-            pressure,
-            ..Atmosphere::default()
+    fn sea_level_pressure_is_an_altimeter_setting() {
+        // Two heights in m, and the hPa that ICAO Doc 7488 prints for them.
+        for ((set_at, setting), (station_at, station)) in [
+            ((0.0, 1_013.25), (1_000.0, 898.746)),
+            ((-500.0, 1_074.78), (1_000.0, 898.746)),
+            ((500.0, 954.608), (1_000.0, 898.746)),
+            ((500.0, 954.608), (3_000.0, 701.085)),
+            ((1_000.0, 898.746), (2_000.0, 794.952)),
+        ] {
+            let atmosphere = Atmosphere {
+                altitude: Length::meters(station_at - set_at),
+                pressure: AirPressure::SeaLevel(Pressure::hectopascals(setting)),
+                ..Atmosphere::default()
+            };
+            let found = atmosphere.air().unwrap().pressure.as_hectopascals();
+            let at = format!("set to {setting} hPa, {station_at} m up: {found}, not {station}");
+            assert!((found - station).abs() < 0.01, "{at}");
         }
-        .air()
-        .unwrap();
-        let standard = Atmosphere {
-            altitude,
-            ..Atmosphere::default()
-        }
-        .air()
-        .unwrap();
-        assert!((reduced.pressure.as_pascals() - standard.pressure.as_pascals()).abs() < 1e-9);
     }
 }
