@@ -79,41 +79,90 @@ fn csv_and_json_hold_the_reference_numbers() {
         .next()
         .unwrap()
         .starts_with("range_yd,time_s,drop_in,drop_mil,drop_moa,windage_in,"));
-    assert!(
-        lines
-            .last()
-            .unwrap()
-            .starts_with("1000,1.792,-432.20,-12.00,-41.27,0.00,0.00,0.00,1088,0.974,460"),
-        "{csv}"
-    );
+    let last = cells(lines.last().unwrap());
+    for (ours, reference, off) in [
+        (last[0], 1_000.0, 1e-9),
+        (last[1], 1.791_506_6, 1e-5),
+        (last[2], -432.197_750_5, 0.002),
+        (last[3], -12.004_916_3, 1e-4),
+        (last[5], 0.0, 1e-12),
+        (last[8], 1_087.739_187, 0.01),
+        (last[9], 0.974_171_7, 1e-5),
+        (last[10], 459.678_138_1, 0.01),
+    ] {
+        assert!((ours - reference).abs() <= off, "{ours} is not {reference}");
+    }
     let json = stdout("trajectory -v 2600 -b 0.243 -m 175 -o json");
-    let drop = json
-        .rsplit("\"drop_in\": ")
-        .next()
-        .unwrap()
-        .split(',')
-        .next()
-        .unwrap();
-    assert!(
-        (drop.parse::<f64>().unwrap() + 432.197_750_5).abs() < 0.002,
-        "{drop}"
+    let drop = json.rsplit("\"drop_in\": ").next().unwrap();
+    let drop: f64 = drop.split(',').next().unwrap().parse().unwrap();
+    assert!((drop + 432.197_750_5).abs() < 0.002, "{drop}");
+}
+
+#[test]
+fn json_says_in_parts_what_the_heading_says_in_words() {
+    let json = stdout("trajectory -v 2600 -b 0.243 -m 175 -w 10@90:300 -w 5@3oc -r 100 -o json");
+    for line in [
+        "  \"schema\": 1,",
+        "    \"drag\": {\"function\": \"G7\", \"coefficient\": 0.243},",
+        "    \"zero\": {\"range_yd\": 100, \"sight_height_in\": 1.5},",
+        "    \"wind\": [{\"speed_mph\": 10, \"from_deg\": 90, \"up_mph\": 0, \"until_yd\": 300}, \
+         {\"speed_mph\": 5, \"from_deg\": 90, \"up_mph\": 0, \"until_yd\": null}],",
+    ] {
+        assert!(
+            json.lines().any(|found| found == line),
+            "no `{line}` in\n{json}"
+        );
+    }
+    let bands = "zero -v 700 --bc-velocity 600:0.3,0:0.28 --zero-angle 2 -u metric -o json";
+    let json = stdout(bands);
+    for part in [
+        "\"coefficient\": [{\"above_m_s\": 600, \"coefficient\": 0.3}, {\"above_m_s\": 0, \"coefficient\": 0.28}]",
+        "\"zero\": {\"elevation_mil\": 2, \"sight_height_cm\": 3.81}",
+        "\"wind\": []",
+    ] {
+        assert!(json.contains(part), "no `{part}` in\n{json}");
+    }
+}
+
+#[test]
+fn impacts_are_listed_shot_by_shot() {
+    let line = "monte-carlo -v 2600 -b 0.243 -r 500 --target 20 --sd-aim 0.1 --shots 500";
+    let csv = stdout(&format!("{line} --impacts -o csv"));
+    let impacts: Vec<Vec<f64>> = csv.lines().skip(1).map(cells).collect();
+    assert_eq!(
+        (csv.lines().next(), impacts.len()),
+        (Some("up_in,right_in"), 500)
     );
+    let hits = impacts
+        .iter()
+        .filter(|at| at[0].hypot(at[1]) <= 10.0)
+        .count();
+    let mean = impacts.iter().map(|at| at[0]).sum::<f64>() / 500.0;
+    let squares: f64 = impacts.iter().map(|at| (at[0] - mean).powi(2)).sum();
+    let facts = stdout(&format!("{line} -o csv"));
+    let fact = |name: &str| -> f64 {
+        let line = facts.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split(',').nth(1).unwrap().parse().unwrap()
+    };
+    assert!((fact("hit probability") - hits as f64 / 5.0).abs() < 1e-9);
+    assert!((fact("mean up") - mean).abs() < 1e-6);
+    assert!((fact("sd up and down") - (squares / 499.0).sqrt()).abs() < 1e-6);
 }
 
 #[test]
 fn a_range_card_says_what_to_dial() {
-    let card = stdout("range-card -v 2600 -b 0.243 -m 175 -w 10@3oc -r 500 -s 250 -o csv");
-    assert_eq!(
-        card,
-        "range_yd,elevation_mil,clicks_up,windage_mil,clicks_right,time_s,velocity_fps,energy_ft_lb\n\
-         250,1.03,10,0.55,6,0.32,2156,1806\n\
-         500,3.58,36,1.22,12,0.70,1758,1201\n"
+    let card = stdout("range-card -v 2600 -b 0.243 -m 175 -w 10@3oc -r 500 -s 250");
+    assert!(
+        card.ends_with(
+            "  250       1.03      10     0.55       6  0.32      2156    1806\n  \
+               500       3.58      36     1.22      12  0.70      1758    1201\n"
+        ),
+        "{card}"
     );
     let minutes = stdout("range-card -v 2600 -b 0.243 -r 500 -s 500 --click 0.25moa -o csv");
-    assert!(
-        minutes.ends_with("500,12.30,49,0.00,0,0.70,1758,1029\n"),
-        "{minutes}"
-    );
+    let dialed = cells(minutes.lines().last().unwrap());
+    assert_eq!((dialed[0], dialed[2], dialed[4]), (500.0, 49.0, 0.0));
+    assert!(minutes.starts_with("range_yd,elevation_moa,clicks_up,windage_moa,clicks_right,"));
 }
 
 #[test]
@@ -164,6 +213,10 @@ fn single_answers_are_those_of_the_references() {
             "trajectory -v 2600 -b 0.243 -w 10@9oc -r 100",
             &["10.0 mph from 270 deg", "0.76     0.21     0.72"],
         ),
+        (
+            "zero -v 2600 -b 0.243 --zero-angle 2",
+            &["zero              elevation 2.0000 mil, sights"],
+        ),
     ] {
         let text = stdout(line);
         for fact in facts {
@@ -203,14 +256,14 @@ fn an_own_drag_curve_is_read_from_a_file() {
 #[test]
 fn metric_and_imperial_are_the_same_shot() {
     let metric = stdout("trajectory -u metric -v 792.48 -b 0.243 -m 175gr -z 100yd -r 914.4 -s 914.4 --sight-height 3.81 -o csv");
-    let last: Vec<f64> = metric
-        .lines()
-        .last()
-        .unwrap()
-        .split(',')
-        .map(|cell| cell.parse().unwrap())
-        .collect();
-    assert_eq!((last[1], last[2], last[8]), (1.792, -1097.78, 331.5));
+    let last = cells(metric.lines().last().unwrap());
+    for (ours, reference, off) in [
+        (last[1], 1.791_506_6, 1e-5),
+        (last[2], -1_097.782_286, 0.005),
+        (last[8], 331.542_904, 0.003),
+    ] {
+        assert!((ours - reference).abs() <= off, "{ours} is not {reference}");
+    }
 }
 
 #[test]
@@ -527,3 +580,8 @@ fn folder(name: &str) -> PathBuf {
     fs::create_dir_all(&folder).unwrap();
     folder
 }
+/// The numbers of a line of CSV.
+fn cells(line: &str) -> Vec<f64> {
+    line.split(',').map(|cell| cell.parse().unwrap()).collect()
+}
+

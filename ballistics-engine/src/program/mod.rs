@@ -7,6 +7,7 @@ mod completions;
 mod danger_space;
 mod failure;
 mod help;
+mod json;
 mod monte_carlo;
 mod plot;
 mod point_blank;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::arguments::{Arguments, Flag};
 use super::failure::Failure;
+use super::json::{digits, Json};
 
 /// The flag that chooses the form.
 pub const OUTPUT: Flag = Flag::valued(
@@ -31,6 +32,8 @@ struct Fact {
 #[derive(Debug)]
 enum Value {
     Text(String),
+    /// Words for people, the same in parts for programs.
+    Parts(String, Json),
     /// A number, its decimals and its unit.
     Number(f64, usize, &'static str),
 }
@@ -49,6 +52,14 @@ impl Report {
         self.facts.push(Fact {
             name,
             value: Value::Text(text.into()),
+        });
+    }
+
+    /// Adds words, and what they say in parts.
+    pub fn parts(&mut self, name: &'static str, text: String, parts: Json) {
+        self.facts.push(Fact {
+            name,
+            value: Value::Parts(text, parts),
         });
     }
 
@@ -92,7 +103,7 @@ impl Report {
             .unwrap_or(0);
         for fact in &self.facts {
             let value = match &fact.value {
-                Value::Text(words) => words.clone(),
+                Value::Text(words) | Value::Parts(words, _) => words.clone(),
                 Value::Number(number, decimals, unit) => {
                     format!("{} {unit}", fixed(*number, *decimals))
                 }
@@ -137,36 +148,34 @@ impl Report {
             .collect()
     }
 
-    /// The table; the facts only where there is none.
+    /// The table; the facts only where there is none. As many digits as in JSON.
     fn to_csv(&self) -> String {
-        let mut text = String::new();
-        if self.columns.is_empty() {
-            text.push_str("name,value,unit\n");
-            for fact in &self.facts {
-                let (value, unit) = match &fact.value {
-                    Value::Text(words) => (quoted(words), ""),
-                    Value::Number(number, _, unit) => (number.to_string(), *unit),
-                };
-                let _ = writeln!(text, "{},{value},{unit}", fact.name);
-            }
-            return text;
-        }
-        let names: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| key(column.name, column.unit))
-            .collect();
-        let _ = writeln!(text, "{}", names.join(","));
-        for row in &self.rows {
-            let _ = writeln!(text, "{}", self.cells(row).join(","));
-        }
-        text
+        let lines: Vec<Vec<String>> = if self.columns.is_empty() {
+            let heading = ["name", "value", "unit"].map(String::from).to_vec();
+            let facts = self.facts.iter().map(Fact::to_csv);
+            [heading].into_iter().chain(facts).collect()
+        } else {
+            let heading = self.columns.iter().map(Column::key).collect();
+            let cell = |value: &f64| digits(*value).unwrap_or_default();
+            let rows = self.rows.iter().map(|row| row.iter().map(cell).collect());
+            [heading].into_iter().chain(rows).collect()
+        };
+        let line = |cells: &Vec<String>| {
+            let fields: Vec<String> = cells.iter().map(|cell| field(cell)).collect();
+            fields.join(",") + "\n"
+        };
+        lines.iter().map(line).collect()
     }
 
-    /// Keys carry the units.
+    /// Keys carry the units. The schema's number rises when a key is renamed or goes.
     fn to_json(&self) -> String {
-        let facts: Vec<String> = self.facts.iter().map(Fact::to_json).collect();
-        let mut text = format!("{{\n  \"facts\": {{\n    {}\n  }}", facts.join(",\n    "));
+        let member = |fact: &Fact| {
+            let (key, value) = fact.to_json();
+            format!("\"{key}\": {value}")
+        };
+        let facts: Vec<String> = self.facts.iter().map(member).collect();
+        let facts = facts.join(",\n    ");
+        let mut text = format!("{{\n  \"schema\": {SCHEMA},\n  \"facts\": {{\n    {facts}\n  }}");
         if !self.columns.is_empty() {
             let rows: Vec<String> = self.rows.iter().map(|row| self.row_to_json(row)).collect();
             let _ = write!(text, ",\n  \"rows\": [\n    {}\n  ]", rows.join(",\n    "));
@@ -176,69 +185,61 @@ impl Report {
     }
 
     fn row_to_json(&self, row: &[f64]) -> String {
-        let member = |(column, value): (&Column, &f64)| {
-            format!(
-                "\"{}\": {}",
-                key(column.name, column.unit),
-                json_number(*value)
-            )
-        };
-        let members: Vec<String> = self.columns.iter().zip(row).map(member).collect();
-        format!("{{{}}}", members.join(", "))
+        let cells = self.columns.iter().zip(row);
+        Json::Object(
+            cells
+                .map(|(column, value)| (column.key(), (*value).into()))
+                .collect(),
+        )
+        .to_string()
+    }
+}
+
+/// Of the JSON.
+const SCHEMA: u32 = 1;
+
+impl Column {
+    fn key(&self) -> String {
+        key(self.name, self.unit)
     }
 }
 
 impl Fact {
-    fn to_json(&self) -> String {
+    /// Name, value and unit.
+    fn to_csv(&self) -> Vec<String> {
+        let (value, unit) = match &self.value {
+            Value::Text(words) | Value::Parts(words, _) => (words.clone(), ""),
+            Value::Number(number, _, unit) => (digits(*number).unwrap_or_default(), *unit),
+        };
+        vec![self.name.to_string(), value, unit.to_string()]
+    }
+
+    fn to_json(&self) -> (String, Json) {
         match &self.value {
-            Value::Text(words) => format!("\"{}\": {}", key(self.name, ""), quoted_json(words)),
-            Value::Number(number, _, unit) => {
-                format!("\"{}\": {}", key(self.name, unit), json_number(*number))
-            }
+            Value::Text(words) => (key(self.name, ""), words.as_str().into()),
+            Value::Parts(_, parts) => (key(self.name, ""), parts.clone()),
+            Value::Number(number, _, unit) => (key(self.name, unit), (*number).into()),
         }
     }
 }
 
-/// `drop` in `ft-lb` is `drop_ft_lb`.
-fn key(name: &str, unit: &str) -> String {
-    let joined = if unit.is_empty() {
-        name.to_string()
-    } else {
-        format!("{name}_{unit}")
-    };
-    joined
+/// `energy` in `ft-lb` is `energy_ft_lb`: letters and digits, one underscore for all else in between.
+pub fn key(name: &str, unit: &str) -> String {
+    let joined = format!("{name} {unit}")
         .to_lowercase()
-        .replace('%', "percent")
-        .replace([' ', '-', '/'], "_")
+        .replace('%', "percent");
+    let words = joined.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    words.join("_")
 }
 
-/// Twelve digits: units that are converted there and back do not show it.
-fn json_number(value: f64) -> String {
-    let rounded = format!("{value:.11e}").parse().unwrap_or(value);
-    if f64::is_finite(rounded) {
-        rounded.to_string()
+/// A field of CSV (RFC 4180): quoted where it has to be.
+fn field(words: &str) -> String {
+    if words.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", words.replace('"', "\"\""))
     } else {
-        "null".to_string()
+        words.to_string()
     }
-}
-
-fn quoted(words: &str) -> String {
-    format!("\"{}\"", words.replace('"', "\"\""))
-}
-
-fn quoted_json(words: &str) -> String {
-    let mut text = String::from("\"");
-    for letter in words.chars() {
-        match letter {
-            '"' | '\\' => text.extend(['\\', letter]),
-            control if control.is_control() => {
-                let _ = write!(text, "\\u{:04x}", u32::from(control));
-            }
-            letter => text.push(letter),
-        }
-    }
-    text.push('"');
-    text
 }
 
 /// Fixed decimals, without a minus before zero.
@@ -278,8 +279,33 @@ mod tests {
 
     #[test]
     fn programs_read_names_with_units() {
-        assert_eq!(report().to_csv(), "range_yd,energy_ft_lb\n100.0,0.0\n");
-        let json = "{\n  \"facts\": {\n    \"drag\": \"G7 \\\"match\\\"\",\n    \"zero_elevation_mil\": 1.16638\n  },\n  \"rows\": [\n    {\"range_yd\": 100, \"energy_ft_lb\": -0.04}\n  ]\n}\n";
+        assert_eq!(report().to_csv(), "range_yd,energy_ft_lb\n100,-0.04\n");
+        let json = "{\n  \"schema\": 1,\n  \"facts\": {\n    \"drag\": \"G7 \\\"match\\\"\",\n    \"zero_elevation_mil\": 1.16638\n  },\n  \"rows\": [\n    {\"range_yd\": 100, \"energy_ft_lb\": -0.04}\n  ]\n}\n";
         assert_eq!(report().to_json(), json);
+    }
+
+    #[test]
+    fn facts_are_quoted_where_csv_needs_it() {
+        let mut report = Report::default();
+        report.number(
+            "jump, 10 mph from right",
+            (59.0 / 3.0 * 3.0 + 1e-14, 2, "MOA"),
+        );
+        report.text("drag", "G7 \"match\"");
+        report.parts("wind", "none".to_string(), Json::List(Vec::new()));
+        let csv = "name,value,unit\n\"jump, 10 mph from right\",59,MOA\ndrag,\"G7 \"\"match\"\"\",\nwind,none,\n";
+        assert_eq!(report.to_csv(), csv);
+        let json = "{\n  \"schema\": 1,\n  \"facts\": {\n    \"jump_10_mph_from_right_moa\": 59,\n    \"drag\": \"G7 \\\"match\\\"\",\n    \"wind\": []\n  }\n}\n";
+        assert_eq!(report.to_json(), json);
+    }
+
+    #[test]
+    fn keys_are_words_and_underscores() {
+        assert_eq!(
+            key("CEP (radius of 50 %)", "in"),
+            "cep_radius_of_50_percent_in"
+        );
+        assert_eq!(key("energy", "ft-lb"), "energy_ft_lb");
+        assert_eq!(key("Mach", ""), "mach");
     }
 }

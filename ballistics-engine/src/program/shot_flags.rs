@@ -9,7 +9,8 @@ use ballistics_engine::{
 
 use super::arguments::{Arguments, Flag};
 use super::failure::Failure;
-use super::report::{fixed, Report};
+use super::json::Json;
+use super::report::{fixed, key, Report};
 use super::units::{self, System};
 
 /// The projectile and the barrel that spins it.
@@ -454,18 +455,21 @@ pub fn heading(
     solver: &Solver,
 ) -> Result<(), Failure> {
     let system = system(arguments)?;
-    report.text("drag", describe_drag(arguments));
+    let drag = describe_drag(arguments);
+    report.parts("drag", drag, drag_parts(arguments, system, shot));
     report.number(
         "muzzle velocity",
         system.show_velocity(solver.muzzle_velocity()),
     );
-    report.text("zero", describe_zero(arguments, system, shot));
+    let zero = describe_zero(system, shot);
+    report.parts("zero", zero, zero_parts(system, shot));
     report.number("zero elevation", (solver.zero_angle().as_mils(), 4, "mil"));
     let air = solver.air();
     report.number("temperature", system.show_temperature(air.temperature));
     report.number("station pressure", system.show_pressure(air.pressure));
     report.number("density ratio", (air.density_ratio, 4, ""));
-    report.text("wind", describe_wind(system, shot));
+    let wind = describe_wind(system, shot);
+    report.parts("wind", wind, wind_parts(system, shot));
     let effects = describe_effects(shot);
     if !effects.is_empty() {
         report.text("effects", effects);
@@ -488,7 +492,7 @@ fn describe_drag(arguments: &Arguments) -> String {
     )
 }
 
-fn describe_zero(arguments: &Arguments, system: System, shot: &Shot) -> String {
+fn describe_zero(system: System, shot: &Shot) -> String {
     let (height, decimals, unit) = system.show_offset(shot.sight_height);
     let sights = format!("sights {} {unit} over the bore", fixed(height, decimals));
     match shot.zero {
@@ -496,10 +500,7 @@ fn describe_zero(arguments: &Arguments, system: System, shot: &Shot) -> String {
             let (range, decimals, unit) = system.show_range(range);
             format!("{} {unit}, {sights}", fixed(range, decimals))
         }
-        Zero::Angle(_) => format!(
-            "elevation {}, {sights}",
-            arguments.get("zero-angle").unwrap_or("given")
-        ),
+        Zero::Angle(angle) => format!("elevation {} mil, {sights}", fixed(angle.as_mils(), 4)),
     }
 }
 
@@ -523,6 +524,63 @@ fn describe_wind(system: System, shot: &Shot) -> String {
     };
     match shot.wind.len() {
         0 => "none".to_string(),
+/// A member whose name carries its unit.
+fn member(name: &str, (value, _, unit): (f64, usize, &str)) -> (String, Json) {
+    (key(name, unit), value.into())
+}
+
+fn drag_parts(arguments: &Arguments, system: System, shot: &Shot) -> Json {
+    let (kind, name) = match arguments.get("curve") {
+        Some(path) => ("curve", path.to_string()),
+        None => (
+            "function",
+            arguments.get("drag").unwrap_or("G7").to_uppercase(),
+        ),
+    };
+    let coefficient = match &shot.coefficient {
+        BallisticCoefficient::Constant(value) => Json::Number(*value),
+        BallisticCoefficient::ByMach(points) => {
+            let point = |(mach, value): &(f64, f64)| {
+                Json::object([("mach", (*mach).into()), ("coefficient", (*value).into())])
+            };
+            Json::List(points.iter().map(point).collect())
+        }
+        BallisticCoefficient::ByVelocity(bands) => {
+            let band = |(limit, value): &(Velocity, f64)| {
+                let limit = member("above", system.show_velocity(*limit));
+                Json::Object(vec![limit, ("coefficient".to_string(), (*value).into())])
+            };
+            Json::List(bands.iter().map(band).collect())
+        }
+    };
+    Json::object([(kind, name.as_str().into()), ("coefficient", coefficient)])
+}
+
+fn zero_parts(system: System, shot: &Shot) -> Json {
+    let aim = match shot.zero {
+        Zero::Range(range) => member("range", system.show_range(range)),
+        Zero::Angle(angle) => member("elevation", (angle.as_mils(), 4, "mil")),
+    };
+    let sights = member("sight height", system.show_offset(shot.sight_height));
+    Json::Object(vec![aim, sights])
+}
+
+fn wind_parts(system: System, shot: &Shot) -> Json {
+    let segment = |segment: &WindSegment| {
+        let unit = system.show_range(Length::default()).2;
+        let until = segment
+            .until
+            .map_or(Json::Null, |until| system.show_range(until).0.into());
+        Json::Object(vec![
+            member("speed", system.show_wind(segment.speed)),
+            member("from", (segment.from.as_degrees(), 0, "deg")),
+            member("up", system.show_wind(segment.updraft)),
+            (key("until", unit), until),
+        ])
+    };
+    Json::List(shot.wind.iter().map(segment).collect())
+}
+
         _ => {
             shot.wind.iter().map(segment).collect::<Vec<_>>().join(", ")
                 + " (0 is ahead, 90 from the right)"

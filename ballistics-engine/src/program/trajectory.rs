@@ -67,6 +67,7 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
         range_flag(arguments, "step", "100")?,
     );
     let ranges = ranges(last, step)?;
+    check_chart(arguments)?;
     let solver = Solver::new(&shot)?;
     let rows = solver.rows(&ranges)?;
     let mut report = Report::default();
@@ -83,6 +84,16 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
         text.push_str(&chart::draw(&solver, last, system)?);
     }
     Ok(text)
+}
+
+/// A drawing after CSV or JSON would spoil it.
+fn check_chart(arguments: &Arguments) -> Result<(), Failure> {
+    match arguments.get(OUTPUT.name) {
+        Some(form) if arguments.is_on("chart") && form != "table" => Err(Failure::Usage(format!(
+            "--chart is drawn under a table, not under --output {form}"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// A distance to a target, with a default in the system's unit.
