@@ -29,6 +29,12 @@ impl Wind {
         let mut start = 0.0;
         for segment in segments {
             let vector = vector(segment, look_angle)?;
+            if start == f64::INFINITY {
+                return Err(Error::Malformed {
+                    field: "wind",
+                    problem: "a segment without an end must be the last".to_string(),
+                });
+            }
             let until = segment.until.map_or(f64::INFINITY, Length::as_meters);
             if until.is_nan() || until <= start {
                 let problem = format!(

@@ -1,4 +1,4 @@
-//! Splits a command line by a table of flags: `--flag value`, `--flag=value`, `-f value`, `-fvalue`.
+//! Splits a command line by a table of flags: `--flag value`, `--flag=value`, `-f value`, `-fvalue`, `--no-switch`.
 //! Help, completions and profiles are made from the same tables. A near miss is answered with the real name.
 
 use super::failure::Failure;
@@ -19,9 +19,12 @@ pub struct Flag {
 /// What was given, in order: on the command line, and by a profile that the command line overrides.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Arguments {
-    values: Vec<(&'static str, String)>,
-    profile: Vec<(&'static str, String)>,
+    values: Pairs,
+    profile: Option<Pairs>,
 }
+
+/// Names of flags with their values; a switch has `true` or `false`.
+pub type Pairs = Vec<(&'static str, String)>;
 
 impl Flag {
     /// A flag with a value.
@@ -62,16 +65,36 @@ impl Arguments {
     /// All values of a flag that may be repeated. One on the command line hides all of the profile's.
     pub fn all(&self, name: &str) -> Vec<&str> {
         let given = named(&self.values, name);
-        if given.is_empty() {
-            named(&self.profile, name)
-        } else {
-            given
+        match &self.profile {
+            Some(profile) if given.is_empty() => named(profile, name),
+            _ => given,
         }
     }
 
-    /// The same arguments over those of a profile.
-    pub fn over(self, profile: Vec<(&'static str, String)>) -> Self {
-        Self { profile, ..self }
+    /// The same arguments over those of a profile. A flag given here hides the profile's alternatives to it.
+    pub fn over(self, mut profile: Pairs, alternatives: &[&[&str]]) -> Self {
+        let is_hidden = |name: &str| {
+            let groups = alternatives.iter().filter(|group| group.contains(&name));
+            groups
+                .flat_map(|group| group.iter())
+                .any(|other| self.is_given(other))
+        };
+        profile.retain(|pair| !is_hidden(pair.0));
+        Self {
+            profile: Some(profile),
+            ..self
+        }
+    }
+
+    /// Whether a flag stands on the command line.
+    pub fn is_given(&self, name: &str) -> bool {
+        !named(&self.values, name).is_empty()
+    }
+
+    /// The profile's last value of a flag, whether the command line overrides it or not; none without a profile.
+    pub fn of_profile(&self, name: &str) -> Option<Option<&str>> {
+        let profile = self.profile.as_ref()?;
+        Some(named(profile, name).last().copied())
     }
 
     /// Every flag with its values, those of the profile included.
@@ -85,13 +108,18 @@ impl Arguments {
             .filter(|(_, values)| !values.is_empty())
     }
 
-    /// Whether a switch, or any flag, was given.
+    /// Whether a flag was given, here or in the profile.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
+
+    /// Whether a switch is on.
+    pub fn is_on(&self, switch: &str) -> bool {
+        self.get(switch) == Some("true")
+    }
 }
 
-fn named<'a>(pairs: &'a [(&'static str, String)], name: &str) -> Vec<&'a str> {
+fn named<'a>(pairs: &'a Pairs, name: &str) -> Vec<&'a str> {
     pairs
         .iter()
         .filter(|pair| pair.0 == name)
@@ -107,9 +135,13 @@ pub fn parse(flags: &[Flag], words: &[String]) -> Result<Arguments, Failure> {
     let mut arguments = Arguments::default();
     let mut words = words.iter();
     while let Some(word) = words.next() {
+        if let Some(switch) = switched_off(flags, word) {
+            arguments.values.push((switch, "false".to_string()));
+            continue;
+        }
         let (flag, attached) = recognize(flags, word)?;
         let value = match (flag.value, attached) {
-            (None, None) => String::new(),
+            (None, None) => "true".to_string(),
             (None, Some(value)) => {
                 return Err(usage(format!(
                     "--{} takes no value, but `{value}` is given",
@@ -127,6 +159,13 @@ pub fn parse(flags: &[Flag], words: &[String]) -> Result<Arguments, Failure> {
     Ok(arguments)
 }
 
+/// The switch that `--no-switch` turns off.
+fn switched_off(flags: &[Flag], word: &str) -> Option<&'static str> {
+    let name = word.strip_prefix("--no-")?;
+    let switch = |flag: &&Flag| flag.value.is_none() && flag.name == name;
+    flags.iter().find(switch).map(|flag| flag.name)
+}
+
 /// The flag that a word names, and the value that hangs on it.
 fn recognize<'w>(flags: &[Flag], word: &'w str) -> Result<(Flag, Option<&'w str>), Failure> {
     if let Some(long) = word.strip_prefix("--") {
@@ -136,11 +175,7 @@ fn recognize<'w>(flags: &[Flag], word: &'w str) -> Result<(Flag, Option<&'w str>
         };
         return match flags.iter().find(|flag| flag.name == name) {
             Some(flag) => Ok((*flag, value)),
-            None => Err(usage(unknown(
-                "flag",
-                word,
-                flags.iter().map(|flag| flag.name),
-            ))),
+            None => Err(usage(unknown("flag", word, names(flags)))),
         };
     }
     if let (Some(operand), false) = (
@@ -159,12 +194,13 @@ fn recognize<'w>(flags: &[Flag], word: &'w str) -> Result<(Flag, Option<&'w str>
             let rest = rest.strip_prefix('=').unwrap_or(rest);
             Ok((*flag, if rest.is_empty() { None } else { Some(rest) }))
         }
-        None => Err(usage(unknown(
-            "argument",
-            word,
-            flags.iter().map(|flag| flag.name),
-        ))),
+        None => Err(usage(unknown("argument", word, names(flags)))),
     }
+}
+
+/// What may have been meant, the flag that every command has included.
+fn names(flags: &[Flag]) -> impl Iterator<Item = &'static str> + '_ {
+    flags.iter().map(|flag| flag.name).chain(["help"])
 }
 
 fn usage(message: String) -> Failure {
@@ -188,18 +224,26 @@ fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
     (best.0 <= allowed).then_some(best.1)
 }
 
-/// Levenshtein's distance; long words cost no more than short ones, since names are short.
+/// Levenshtein's distance, two letters exchanged counted once; long words cost no more than short ones, since names
+/// are short.
 fn edits(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().take(64).collect();
+    let b: Vec<char> = b.chars().collect();
+    let mut before = vec![0; a.len() + 1];
     let mut row: Vec<usize> = (0..=a.len()).collect();
-    for (i, letter) in b.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
+    for i in 0..b.len() {
+        let mut next = vec![i + 1];
         for j in 0..a.len() {
-            let substituted = diagonal + usize::from(a[j] != letter);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+            let substituted = row[j] + usize::from(a[j] != b[i]);
+            let edited = substituted.min(row[j + 1] + 1).min(next[j] + 1);
+            let exchanged = i > 0 && j > 0 && a[j] == b[i - 1] && a[j - 1] == b[i];
+            next.push(if exchanged {
+                edited.min(before[j - 1] + 1)
+            } else {
+                edited
+            });
         }
+        before = std::mem::replace(&mut row, next);
     }
     row[a.len()]
 }
@@ -242,11 +286,28 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_is_turned_off_by_its_name() {
+        assert!(parsed("--spin-drift").unwrap().is_on("spin-drift"));
+        assert!(!parsed("--spin-drift --no-spin-drift")
+            .unwrap()
+            .is_on("spin-drift"));
+        let message = parsed("--no-velocity").unwrap_err().to_string();
+        assert!(
+            message.starts_with("unknown flag `--no-velocity`"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn mistakes_are_answered_with_the_way_out() {
         let message = |line: &str| parsed(line).unwrap_err().to_string();
         assert_eq!(
             message("--velocty 1"),
             "unknown flag `--velocty`; did you mean `--velocity`?"
+        );
+        assert_eq!(
+            message("--hlep"),
+            "unknown flag `--hlep`; did you mean `--help`?"
         );
         assert_eq!(
             message("--spin-drift=yes"),

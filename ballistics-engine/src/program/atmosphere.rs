@@ -35,7 +35,7 @@ const FLAGS: &[Flag] = &[OUTPUT];
 
 fn run(arguments: &Arguments) -> Result<String, Failure> {
     let system = shot_flags::system(arguments)?;
-    let atmosphere = shot_flags::atmosphere(arguments, system)?;
+    let atmosphere = shot_flags::atmosphere(arguments)?;
     let air = atmosphere.air()?;
     let mut report = Report::default();
     report.number("altitude", system.show_height(atmosphere.altitude));

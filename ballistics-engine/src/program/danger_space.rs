@@ -47,7 +47,7 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
     let needed = || Failure::Usage("--range is needed, for instance --range 500".to_string());
     let range = system.range("range", arguments.get("range").ok_or_else(needed)?)?;
     let height = system.offset("target", arguments.get("target").unwrap_or("20in"))?;
-    let shot = shot_flags::shot(arguments, system)?;
+    let shot = shot_flags::shot(arguments)?;
     let solver = Solver::new(&shot)?;
     let found = solver.danger_space(range, height)?;
     let depth = Length::meters(found.end.as_meters() - found.begin.as_meters());

@@ -113,6 +113,7 @@ fn run_command(command: &'static Command, words: &[String]) -> Result<String, Fa
         .collect();
     let arguments = arguments::parse(&flags, words)?;
     let arguments = profile::apply(arguments)?;
+    shot_flags::check_alternatives(&arguments)?;
     let text = (command.run)(&arguments)?;
     profile::save(&arguments)?;
     Ok(text)

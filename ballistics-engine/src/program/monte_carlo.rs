@@ -88,7 +88,7 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
     let system = shot_flags::system(arguments)?;
     let target = target(arguments.get("target").unwrap_or("20in"), system)?;
     let plan = plan(arguments, system)?;
-    let shot = shot_flags::shot(arguments, system)?;
+    let shot = shot_flags::shot(arguments)?;
     let solver = Solver::new(&shot)?;
     let impacts = solver.monte_carlo(&plan)?;
     let mut report = Report::default();
@@ -96,7 +96,7 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
     report.number("range", system.show_range(plan.range));
     report.number("shots", (plan.shots as f64, 0, ""));
     summarize(&mut report, &impacts, target, system)?;
-    if arguments.has("impacts") {
+    if arguments.is_on("impacts") {
         let unit = system.pick("in", "cm");
         let column = |name| Column {
             name,

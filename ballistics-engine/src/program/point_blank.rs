@@ -41,7 +41,7 @@ const FLAGS: &[Flag] = &[
 fn run(arguments: &Arguments) -> Result<String, Failure> {
     let system = shot_flags::system(arguments)?;
     let height = system.offset("target", arguments.get("target").unwrap_or("6in"))?;
-    let shot = shot_flags::shot(arguments, system)?;
+    let shot = shot_flags::shot(arguments)?;
     let solver = Solver::new(&shot)?;
     let found = solver.point_blank(Length::meters(0.5 * height.as_meters()))?;
     let mut report = Report::default();

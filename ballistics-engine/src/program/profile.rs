@@ -1,13 +1,14 @@
 //! Profiles: the flags of a shot in a file, one a line, `velocity = "2600 fps"`. A small part of TOML: comments,
-//! strings, numbers, true and false, arrays of strings. What the command line says overrides the profile.
+//! strings, numbers, true and false, arrays of strings. What the command line says overrides the profile, whose bare
+//! numbers stay in the profile's own units.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::arguments::{self, Arguments, Flag};
+use super::arguments::{self, Arguments, Flag, Pairs};
 use super::failure::Failure;
-use super::shot_flags::{AIR, CONDITIONS, GENERAL, LOAD, RIFLE};
+use super::shot_flags::{self, AIR, ALTERNATIVES, CONDITIONS, GENERAL, LOAD, RIFLE};
 
 /// Puts the arguments over those of the profile that they name.
 pub fn apply(arguments: Arguments) -> Result<Arguments, Failure> {
@@ -26,7 +27,7 @@ pub fn apply(arguments: Arguments) -> Result<Arguments, Failure> {
     })?;
     let pairs = parse(&text)
         .map_err(|problem| Failure::Usage(format!("profile {} {problem}", path.display())))?;
-    Ok(arguments.over(pairs))
+    Ok(arguments.over(pairs, ALTERNATIVES))
 }
 
 /// Keeps the arguments' shot if `--save-profile` asks for it.
@@ -35,6 +36,7 @@ pub fn save(arguments: &Arguments) -> Result<(), Failure> {
         Some(name) => path_of(name)?,
         None => return Ok(()),
     };
+    shot_flags::one_system(arguments)?;
     let failed =
         |error: std::io::Error| Failure::Failed(format!("profile {}: {error}", path.display()));
     if let Some(folder) = path.parent() {
@@ -102,7 +104,7 @@ fn saved_names(path: &Path) -> Vec<String> {
     names
 }
 
-fn parse(text: &str) -> Result<Vec<(&'static str, String)>, String> {
+fn parse(text: &str) -> Result<Pairs, String> {
     let keys = keys();
     let mut pairs = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -125,8 +127,7 @@ fn parse(text: &str) -> Result<Vec<(&'static str, String)>, String> {
         })?;
         for value in values(value.trim()).map_err(at)? {
             match (flag.value, value.as_str()) {
-                (None, "true") => pairs.push((flag.name, String::new())),
-                (None, "false") => {}
+                (None, "true" | "false") => pairs.push((flag.name, value)),
                 (None, _) => return Err(at(format!("{key} must be true or false"))),
                 (Some(_), _) => pairs.push((flag.name, value)),
             }
@@ -203,7 +204,7 @@ fn render(arguments: &Arguments) -> String {
     for (flag, values) in arguments.each(&keys()) {
         let quoted: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
         let value = match (flag.value, quoted.len()) {
-            (None, _) => "true".to_string(),
+            (None, count) => values[count - 1].to_string(),
             (Some(_), _) if flag.name == "wind" => format!("[{}]", quoted.join(", ")),
             (Some(_), count) => quoted[count - 1].clone(),
         };
@@ -237,7 +238,7 @@ mod tests {
                 ("velocity", "2600 fps".to_string()),
                 ("wind", "5@90:300".to_string()),
                 ("wind", "8@270".to_string()),
-                ("spin-drift", String::new()),
+                ("spin-drift", "true".to_string()),
             ]
         );
     }
@@ -248,7 +249,7 @@ mod tests {
             "# match load\n\nbc = 0.243 # G7\nwind = [ \"5@90:300\", \"8@270\", ]\njump = false\n";
         let pairs = parse(text).unwrap();
         let texts: Vec<&str> = pairs.iter().map(|pair| pair.1.as_str()).collect();
-        assert_eq!(texts, ["0.243", "5@90:300", "8@270"]);
+        assert_eq!(texts, ["0.243", "5@90:300", "8@270", "false"]);
     }
 
     #[test]

@@ -55,7 +55,7 @@ struct Scope {
 fn run(arguments: &Arguments) -> Result<String, Failure> {
     let system = shot_flags::system(arguments)?;
     let scope = scope(arguments)?;
-    let shot = shot_flags::shot(arguments, system)?;
+    let shot = shot_flags::shot(arguments)?;
     let ranges = ranges(
         range_flag(arguments, "range", "1000")?,
         range_flag(arguments, "step", "50")?,

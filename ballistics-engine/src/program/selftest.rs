@@ -53,7 +53,7 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
             known.name,
             if same { "ok" } else { "OFF" }
         );
-        if arguments.has("values") || !same {
+        if arguments.is_on("values") || !same {
             let _ = writeln!(
                 text,
                 "    computed {computed:?}\n    recorded {:?}",

@@ -145,7 +145,7 @@ pub const GENERAL: &[Flag] = &[
     Flag::valued(
         "profile",
         "NAME",
-        "flags kept under a name, or in a .toml file",
+        "flags kept under a name, or in a .toml file; --no-SWITCH turns off one of its switches",
     ),
     Flag::valued(
         "save-profile",
@@ -154,9 +154,57 @@ pub const GENERAL: &[Flag] = &[
     ),
 ];
 
-/// Units of bare numbers and results.
+/// Flags that say one thing in several ways: at most one of a group is given.
+pub const ALTERNATIVES: &[&[&str]] = &[
+    &["bc", "bc-mach", "bc-velocity"],
+    &["drag", "curve"],
+    &["zero", "zero-angle"],
+    &["pressure", "sea-level-pressure"],
+];
+
+/// Refuses two flags of one group.
+pub fn check_alternatives(arguments: &Arguments) -> Result<(), Failure> {
+    for group in ALTERNATIVES {
+        let given: Vec<&str> = group
+            .iter()
+            .copied()
+            .filter(|name| arguments.has(name))
+            .collect();
+        if let [first, second, ..] = given[..] {
+            return Err(Failure::Usage(format!(
+                "--{first} and --{second} exclude each other"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Units of results, and of bare numbers on the command line.
 pub fn system(arguments: &Arguments) -> Result<System, Failure> {
-    match arguments.get("units") {
+    read_system(arguments.get("units"))
+}
+
+/// Units of a flag's bare number: what a profile holds, or leaves to a default, stays in the profile's own.
+fn system_of(arguments: &Arguments, name: &str) -> Result<System, Failure> {
+    match arguments.of_profile("units") {
+        Some(units) if !arguments.is_given(name) => read_system(units),
+        _ => system(arguments),
+    }
+}
+
+/// Refuses to mix a profile's bare numbers with those of another system, as one file has one `units`.
+pub fn one_system(arguments: &Arguments) -> Result<(), Failure> {
+    match arguments.of_profile("units") {
+        Some(units) if read_system(units)? != system(arguments)? => Err(Failure::Usage(
+            "--save-profile: --units differ from those of --profile; leave --units out, and write units after numbers"
+                .to_string(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn read_system(units: Option<&str>) -> Result<System, Failure> {
+    match units {
         None | Some("imperial") => Ok(System::Imperial),
         Some("metric") => Ok(System::Metric),
         Some(other) => Err(Failure::Usage(format!(
@@ -166,8 +214,8 @@ pub fn system(arguments: &Arguments) -> Result<System, Failure> {
 }
 
 /// The shot that the flags describe.
-pub fn shot(arguments: &Arguments, system: System) -> Result<Shot, Failure> {
-    let reader = Reader { arguments, system };
+pub fn shot(arguments: &Arguments) -> Result<Shot, Failure> {
+    let reader = Reader { arguments };
     let spin = reader.spin()?;
     let defaults = Shot::default();
     Ok(Shot {
@@ -182,20 +230,20 @@ pub fn shot(arguments: &Arguments, system: System) -> Result<Shot, Failure> {
             .optional("sight-height", System::offset)?
             .unwrap_or(defaults.sight_height),
         zero: reader.zero()?,
-        atmosphere: atmosphere(arguments, system)?,
+        atmosphere: atmosphere(arguments)?,
         wind: reader.wind()?,
         look_angle: reader.degrees("look-angle")?.unwrap_or(defaults.look_angle),
         cant: reader.degrees("cant")?.unwrap_or(defaults.cant),
         place: reader.place()?,
         spin,
-        spin_drift: arguments.has("spin-drift"),
-        aerodynamic_jump: arguments.has("jump"),
+        spin_drift: arguments.is_on("spin-drift"),
+        aerodynamic_jump: arguments.is_on("jump"),
     })
 }
 
 /// The air that the flags describe.
-pub fn atmosphere(arguments: &Arguments, system: System) -> Result<Atmosphere, Failure> {
-    let reader = Reader { arguments, system };
+pub fn atmosphere(arguments: &Arguments) -> Result<Atmosphere, Failure> {
+    let reader = Reader { arguments };
     let station = reader.optional("pressure", System::pressure)?;
     let sea_level = reader.optional("sea-level-pressure", System::pressure)?;
     Ok(Atmosphere {
@@ -204,14 +252,9 @@ pub fn atmosphere(arguments: &Arguments, system: System) -> Result<Atmosphere, F
             .unwrap_or_default(),
         temperature: reader.optional("temperature", System::temperature)?,
         pressure: match (station, sea_level) {
-            (None, None) => AirPressure::Standard,
-            (Some(pressure), None) => AirPressure::Station(pressure),
+            (Some(pressure), _) => AirPressure::Station(pressure),
             (None, Some(pressure)) => AirPressure::SeaLevel(pressure),
-            (Some(_), Some(_)) => {
-                return Err(Failure::Usage(
-                    "--pressure and --sea-level-pressure exclude each other".to_string(),
-                ))
-            }
+            (None, None) => AirPressure::Standard,
         },
         humidity: arguments
             .get("humidity")
@@ -221,8 +264,8 @@ pub fn atmosphere(arguments: &Arguments, system: System) -> Result<Atmosphere, F
 }
 
 /// Body and twist, muzzle velocity: for `stability`, which needs nothing else.
-pub fn spinning_bullet(arguments: &Arguments, system: System) -> Result<(Spin, Velocity), Failure> {
-    let reader = Reader { arguments, system };
+pub fn spinning_bullet(arguments: &Arguments) -> Result<(Spin, Velocity), Failure> {
+    let reader = Reader { arguments };
     match reader.spin()? {
         Some(spin) => Ok((spin, reader.velocity()?)),
         None => Err(Failure::Usage(
@@ -233,7 +276,6 @@ pub fn spinning_bullet(arguments: &Arguments, system: System) -> Result<(Spin, V
 
 struct Reader<'a> {
     arguments: &'a Arguments,
-    system: System,
 }
 
 impl Reader<'_> {
@@ -244,8 +286,12 @@ impl Reader<'_> {
     ) -> Result<Option<T>, Failure> {
         self.arguments
             .get(name)
-            .map(|text| read(self.system, name, text))
+            .map(|text| read(self.system(name)?, name, text))
             .transpose()
+    }
+
+    fn system(&self, name: &str) -> Result<System, Failure> {
+        system_of(self.arguments, name)
     }
 
     fn degrees(&self, name: &str) -> Result<Option<Angle>, Failure> {
@@ -276,7 +322,8 @@ impl Reader<'_> {
 
     fn coefficient(&self) -> Result<BallisticCoefficient, Failure> {
         if let Some(text) = self.arguments.get("bc-velocity") {
-            let limit = |text: &str| self.system.velocity("bc-velocity", text);
+            let system = self.system("bc-velocity")?;
+            let limit = |text: &str| system.velocity("bc-velocity", text);
             return pairs("bc-velocity", text, limit).map(BallisticCoefficient::ByVelocity);
         }
         if let Some(text) = self.arguments.get("bc-mach") {
@@ -304,43 +351,45 @@ impl Reader<'_> {
     }
 
     fn powder(&self) -> Result<Option<Powder>, Failure> {
-        let per_degree = match self.optional("powder-sensitivity", System::velocity)? {
-            Some(speed) => speed.as_mps(),
-            None => return Ok(None),
+        let temperature = self.optional("powder-temperature", System::temperature)?;
+        let reference = self.optional("powder-reference", System::temperature)?;
+        let per_kelvin = match self.optional("powder-sensitivity", System::sensitivity)? {
+            Some(per_kelvin) => per_kelvin,
+            None if temperature.is_none() && reference.is_none() => return Ok(None),
+            None => {
+                return Err(Failure::Usage(
+                    "--powder-temperature and --powder-reference need --powder-sensitivity, for instance 1.2fps/F"
+                        .to_string(),
+                ))
+            }
         };
-        let air = atmosphere(self.arguments, self.system)?.air()?.temperature;
+        let temperature = match temperature {
+            Some(temperature) => temperature,
+            None => atmosphere(self.arguments)?.air()?.temperature,
+        };
         Ok(Some(Powder {
-            temperature: self
-                .optional("powder-temperature", System::temperature)?
-                .unwrap_or(air),
-            reference: self
-                .optional("powder-reference", System::temperature)?
-                .unwrap_or(Temperature::fahrenheit(59.0)),
-            per_kelvin: Velocity::mps(per_degree * self.system.pick(1.8, 1.0)),
+            temperature,
+            reference: reference.unwrap_or(Temperature::fahrenheit(59.0)),
+            per_kelvin,
         }))
     }
 
     fn zero(&self) -> Result<Zero, Failure> {
-        match (
-            self.arguments.get("zero-angle"),
-            self.optional("zero", System::range)?,
-        ) {
-            (Some(_), Some(_)) => Err(Failure::Usage(
-                "--zero and --zero-angle exclude each other".to_string(),
-            )),
-            (Some(text), None) => units::mils("zero-angle", text).map(Zero::Angle),
-            (None, Some(range)) => Ok(Zero::Range(range)),
-            (None, None) => Ok(Zero::Range(
-                self.system
-                    .pick(Length::yards(100.0), Length::meters(100.0)),
-            )),
+        if let Some(text) = self.arguments.get("zero-angle") {
+            return units::mils("zero-angle", text).map(Zero::Angle);
         }
+        let hundred = self
+            .system("zero")?
+            .pick(Length::yards(100.0), Length::meters(100.0));
+        let range = self.optional("zero", System::range)?;
+        Ok(Zero::Range(range.unwrap_or(hundred)))
     }
 
     fn wind(&self) -> Result<Vec<WindSegment>, Failure> {
         let updraft = self.optional("updraft", System::wind)?.unwrap_or_default();
+        let system = self.system("wind")?;
         let segment = |text: &str| {
-            wind_segment(text, self.system).map(|segment| WindSegment { updraft, ..segment })
+            wind_segment(text, system).map(|segment| WindSegment { updraft, ..segment })
         };
         let texts = self.arguments.all("wind");
         if texts.is_empty() && self.arguments.has("updraft") {
@@ -478,52 +527,6 @@ pub fn heading(
     Ok(())
 }
 
-fn describe_drag(arguments: &Arguments) -> String {
-    let curve = match arguments.get("curve") {
-        Some(path) => format!("curve {path}"),
-        None => arguments.get("drag").unwrap_or("G7").to_uppercase(),
-    };
-    let coefficient = ["bc-velocity", "bc-mach", "bc"]
-        .into_iter()
-        .find_map(|name| arguments.get(name));
-    format!(
-        "{curve}, BC {}",
-        coefficient.unwrap_or("of the sectional density")
-    )
-}
-
-fn describe_zero(system: System, shot: &Shot) -> String {
-    let (height, decimals, unit) = system.show_offset(shot.sight_height);
-    let sights = format!("sights {} {unit} over the bore", fixed(height, decimals));
-    match shot.zero {
-        Zero::Range(range) => {
-            let (range, decimals, unit) = system.show_range(range);
-            format!("{} {unit}, {sights}", fixed(range, decimals))
-        }
-        Zero::Angle(angle) => format!("elevation {} mil, {sights}", fixed(angle.as_mils(), 4)),
-    }
-}
-
-fn describe_wind(system: System, shot: &Shot) -> String {
-    let segment = |segment: &WindSegment| {
-        let (speed, decimals, unit) = system.show_wind(segment.speed);
-        let mut text = format!(
-            "{} {unit} from {} deg",
-            fixed(speed, decimals),
-            fixed(segment.from.as_degrees(), 0)
-        );
-        if segment.updraft != Velocity::default() {
-            let (speed, decimals, unit) = system.show_wind(segment.updraft);
-            text += &format!(", {} {unit} up", fixed(speed, decimals));
-        }
-        if let Some(until) = segment.until {
-            let (range, decimals, unit) = system.show_range(until);
-            text += &format!(" to {} {unit}", fixed(range, decimals));
-        }
-        text
-    };
-    match shot.wind.len() {
-        0 => "none".to_string(),
 /// A member whose name carries its unit.
 fn member(name: &str, (value, _, unit): (f64, usize, &str)) -> (String, Json) {
     (key(name, unit), value.into())
@@ -581,6 +584,52 @@ fn wind_parts(system: System, shot: &Shot) -> Json {
     Json::List(shot.wind.iter().map(segment).collect())
 }
 
+fn describe_drag(arguments: &Arguments) -> String {
+    let curve = match arguments.get("curve") {
+        Some(path) => format!("curve {path}"),
+        None => arguments.get("drag").unwrap_or("G7").to_uppercase(),
+    };
+    let coefficient = ["bc-velocity", "bc-mach", "bc"]
+        .into_iter()
+        .find_map(|name| arguments.get(name));
+    format!(
+        "{curve}, BC {}",
+        coefficient.unwrap_or("of the sectional density")
+    )
+}
+
+fn describe_zero(system: System, shot: &Shot) -> String {
+    let (height, decimals, unit) = system.show_offset(shot.sight_height);
+    let sights = format!("sights {} {unit} over the bore", fixed(height, decimals));
+    match shot.zero {
+        Zero::Range(range) => {
+            let (range, decimals, unit) = system.show_range(range);
+            format!("{} {unit}, {sights}", fixed(range, decimals))
+        }
+        Zero::Angle(angle) => format!("elevation {} mil, {sights}", fixed(angle.as_mils(), 4)),
+    }
+}
+
+fn describe_wind(system: System, shot: &Shot) -> String {
+    let segment = |segment: &WindSegment| {
+        let (speed, decimals, unit) = system.show_wind(segment.speed);
+        let mut text = format!(
+            "{} {unit} from {} deg",
+            fixed(speed, decimals),
+            fixed(segment.from.as_degrees(), 0)
+        );
+        if segment.updraft != Velocity::default() {
+            let (speed, decimals, unit) = system.show_wind(segment.updraft);
+            text += &format!(", {} {unit} up", fixed(speed, decimals));
+        }
+        if let Some(until) = segment.until {
+            let (range, decimals, unit) = system.show_range(until);
+            text += &format!(" to {} {unit}", fixed(range, decimals));
+        }
+        text
+    };
+    match shot.wind.len() {
+        0 => "none".to_string(),
         _ => {
             shot.wind.iter().map(segment).collect::<Vec<_>>().join(", ")
                 + " (0 is ahead, 90 from the right)"

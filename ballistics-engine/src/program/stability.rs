@@ -34,8 +34,8 @@ const FLAGS: &[Flag] = &[OUTPUT];
 
 fn run(arguments: &Arguments) -> Result<String, Failure> {
     let system = shot_flags::system(arguments)?;
-    let (spin, velocity) = shot_flags::spinning_bullet(arguments, system)?;
-    let air = shot_flags::atmosphere(arguments, system)?.air()?;
+    let (spin, velocity) = shot_flags::spinning_bullet(arguments)?;
+    let air = shot_flags::atmosphere(arguments)?.air()?;
     let stability = spin.stability(velocity, &air)?;
     let turns_per_minute = velocity.as_mps() / spin.twist.as_meters().abs() * 60.0;
     let jump = stability.jump.as_moa() * Velocity::mph(10.0).as_mps();

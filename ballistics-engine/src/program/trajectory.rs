@@ -61,7 +61,7 @@ const FLAGS: &[Flag] = &[
 
 fn run(arguments: &Arguments) -> Result<String, Failure> {
     let system = shot_flags::system(arguments)?;
-    let shot = shot_flags::shot(arguments, system)?;
+    let shot = shot_flags::shot(arguments)?;
     let (last, step) = (
         range_flag(arguments, "range", "1000")?,
         range_flag(arguments, "step", "100")?,
@@ -80,7 +80,7 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
     if let Some(path) = arguments.get("plot") {
         plot::write(path, &solver, last, system)?;
     }
-    if arguments.has("chart") {
+    if arguments.is_on("chart") {
         text.push_str(&chart::draw(&solver, last, system)?);
     }
     Ok(text)

@@ -33,6 +33,13 @@ const SPEEDS: [Unit; 7] = [
     ("kph", 1.0 / 3.6),
     ("kt", 1852.0 / 3600.0),
 ];
+/// Per kelvin.
+const SENSITIVITIES: [Unit; 4] = [
+    ("fps/F", 0.3048 * 1.8),
+    ("fps/C", 0.3048),
+    ("m/s/C", 1.0),
+    ("m/s/F", 1.8),
+];
 const MASSES: [Unit; 3] = [("gr", 6.479_891e-5), ("g", 0.001), ("kg", 1.0)];
 const PRESSURES: [Unit; 4] = [
     ("inHg", 3_386.389),
@@ -87,6 +94,11 @@ impl System {
     /// Wind: miles per hour or meters per second.
     pub fn wind(self, flag: &str, text: &str) -> Result<Velocity, Failure> {
         read(flag, text, &SPEEDS, self.pick("mph", "m/s")).map(Velocity::mps)
+    }
+
+    /// Velocity that a degree of the powder's temperature gains: a speed per kelvin.
+    pub fn sensitivity(self, flag: &str, text: &str) -> Result<Velocity, Failure> {
+        read(flag, text, &SENSITIVITIES, self.pick("fps/F", "m/s/C")).map(Velocity::mps)
     }
 
     /// Grains or grams.
@@ -266,6 +278,10 @@ mod tests {
         ] {
             let ours = System::Metric.wind("wind", text).unwrap().as_mps();
             assert!((ours - mps).abs() < 1e-6, "{text} is {ours} m/s");
+        }
+        for (text, mps) in [("1", 0.548_64), ("1 fps/C", 0.3048), ("1m/s/F", 1.8)] {
+            let ours = System::Imperial.sensitivity("powder-sensitivity", text);
+            assert!((ours.unwrap().as_mps() - mps).abs() < 1e-9, "{text}");
         }
         for (text, mils) in [
             ("1moa", 0.290_888),

@@ -40,7 +40,7 @@ const FLAGS: &[Flag] = &[OUTPUT];
 
 fn run(arguments: &Arguments) -> Result<String, Failure> {
     let system = shot_flags::system(arguments)?;
-    let shot = shot_flags::shot(arguments, system)?;
+    let shot = shot_flags::shot(arguments)?;
     let solver = Solver::new(&shot)?;
     let mut report = Report::default();
     shot_flags::heading(&mut report, arguments, &shot, &solver)?;
