@@ -331,6 +331,35 @@ fn mistakes_are_answered_with_the_way_out() {
             "--latitude and --azimuth go together",
         ),
         (
+            "zero -v 2600 -b 0.2 --powder-temperature 80",
+            "--powder-temperature and --powder-reference need --powder-sensitivity",
+        ),
+        (
+            "zero -v 2600 -b 0.2 --powder-sensitivity 20m/s",
+            "unknown unit `m/s`; there are fps/F, fps/C, m/s/C, m/s/F",
+        ),
+        (
+            "stability -v NaN -m 175 --diameter 0.308 --length 1.24 --twist 10",
+            "muzzle velocity NaN m/s",
+        ),
+        (
+            "stability -v 100000 -m 175 --diameter 0.308 --length 1.24 --twist 10",
+            "muzzle velocity 30480 m/s",
+        ),
+        (
+            "monte-carlo -v 2600 -b 0.2 -r 500 --target -1",
+            "target -25.4 mm (-1 in): must be 1 mm",
+        ),
+        (
+            "trajectory -v 2600 -b 0.2 -o json --chart",
+            "--chart is drawn under a table, not under --output json",
+        ),
+        (
+            "trajectory -v 2600 -b 0.2 -w 10@90 -w 5@90",
+            "wind: a segment without an end must be the last",
+        ),
+        ("trajectory --hlep", "did you mean `--help`?"),
+        (
             "trajectory -v 2600 -b 0.2 -w 10@90:0",
             "wind: segment ends at 0 m",
         ),
@@ -358,6 +387,71 @@ fn mistakes_are_answered_with_the_way_out() {
     ] {
         fails_with(2, line, answer);
     }
+}
+
+/// Whoever types a limit as an error names it, in either system, is taken at his word.
+#[test]
+fn every_printed_limit_is_accepted_as_it_is_printed() {
+    let load = "-v 2600 -b 0.243 -m 175 --diameter 0.308 --length 1.24 --twist 10";
+    let mut limits = 0;
+    for (command, flag) in [
+        ("trajectory -r 1 -s 1", "--velocity"),
+        ("trajectory -r 1 -s 1", "--bc"),
+        ("trajectory -r 1 -s 1", "--mass"),
+        ("trajectory -r 1 -s 1", "--diameter"),
+        ("trajectory -r 1 -s 1", "--length"),
+        ("trajectory -r 1 -s 1", "--twist"),
+        ("trajectory -r 1 -s 1", "--sight-height"),
+        ("trajectory -r 1 -s 1", "--altitude"),
+        ("trajectory -r 1 -s 1", "--temperature"),
+        ("trajectory -r 1 -s 1", "--pressure"),
+        ("trajectory -r 1 -s 1", "--sea-level-pressure"),
+        ("trajectory -r 1 -s 1", "--humidity"),
+        ("trajectory -r 1 -s 1", "--wind"),
+        ("trajectory -r 1 -s 1", "--updraft"),
+        ("trajectory -r 1 -s 1", "--look-angle"),
+        ("trajectory -r 1 -s 1", "--cant"),
+        ("trajectory -r 1 -s 1 --azimuth 0", "--latitude"),
+        ("trajectory -r 1 -s 1 --latitude 0", "--azimuth"),
+        (
+            "trajectory -r 1 -s 1 --powder-sensitivity 1",
+            "--powder-temperature",
+        ),
+        (
+            "trajectory -r 1 -s 1 --powder-sensitivity 1",
+            "--powder-reference",
+        ),
+        ("trajectory -r 1 -s 1", "--zero-angle"),
+        ("trajectory -r 1 -s 1", "--zero"),
+        ("danger-space -r 100", "--target"),
+        ("monte-carlo -r 100 --shots 8", "--target"),
+        ("monte-carlo -r 100 --shots 8", "--sd-velocity"),
+        ("monte-carlo -r 100 --shots 8", "--sd-bc"),
+        ("monte-carlo -r 100 --shots 8", "--sd-wind"),
+        ("monte-carlo -r 100 --shots 8", "--sd-range"),
+    ] {
+        let with = |value: &str| {
+            let words = format!("{command} {load}");
+            let output = Command::new(program())
+                .args(words.split_whitespace())
+                .args([flag, value])
+                .output()
+                .unwrap();
+            String::from_utf8(output.stderr).unwrap()
+        };
+        let refusal = with("1e9");
+        let (field, accepted) = refusal.trim().split_once(": must be ").unwrap();
+        // The name of the field; another one may mind that this one is at its limit.
+        let field = field.split(char::is_numeric).next().unwrap();
+        for limit in accepted.split(" to ").flat_map(|pair| pair.split(" (")) {
+            let limit = limit.trim_end_matches(')').trim_end_matches(" %");
+            let answer = with(limit);
+            let refused = answer.starts_with(field) && answer.contains("must be");
+            assert!(!refused, "{flag} {limit}: {answer}");
+            limits += 1;
+        }
+    }
+    assert!(limits > 80, "{limits} limits");
 }
 
 #[test]
@@ -567,6 +661,11 @@ fn stdout(line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The numbers of a line of CSV.
+fn cells(line: &str) -> Vec<f64> {
+    line.split(',').map(|cell| cell.parse().unwrap()).collect()
+}
+
 fn fails_with(code: i32, line: &str, answer: &str) {
     let output = run(line);
     let message = String::from_utf8(output.stderr).unwrap();
@@ -580,8 +679,3 @@ fn folder(name: &str) -> PathBuf {
     fs::create_dir_all(&folder).unwrap();
     folder
 }
-/// The numbers of a line of CSV.
-fn cells(line: &str) -> Vec<f64> {
-    line.split(',').map(|cell| cell.parse().unwrap()).collect()
-}
-
