@@ -1,6 +1,7 @@
 //! The command line. The grammar is the manual: `cargo xtask help` prints it.
 
 use crate::gcs::Via;
+use crate::ui;
 use crate::words::{nearest, refuse, Platform, Version};
 use anyhow::Result;
 use std::ffi::OsString;
@@ -197,13 +198,13 @@ impl Xtask {
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Xtask>> {
         let arguments = split_equals(arguments);
         if arguments.first().is_none_or(|first| first == "help") {
-            println!("{}", Xtask::HELP_);
+            ui::print(Xtask::HELP_);
             return Ok(None);
         }
         match Xtask::from_vec(arguments) {
             Ok(flags) => Ok(Some(flags)),
             Err(error) if error.is_help() => {
-                println!("{error}");
+                ui::print(&error.to_string());
                 Ok(None)
             }
             Err(error) => Err(refuse(with_nearest(&error.to_string()))),

@@ -8,7 +8,7 @@ use crate::words::MachineName;
 use anyhow::{bail, Error, Result};
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The machines of a release that have hooks, with how many jobs still need each.
@@ -130,9 +130,8 @@ impl Drop for JobHooks<'_, '_> {
 }
 
 fn lock<'a, 'b>(machine: &'b Mutex<Shared<'a>>) -> MutexGuard<'b, Shared<'a>> {
-    machine
-        .lock()
-        .expect("no thread panics while it holds a machine")
+    // A panic elsewhere must not leave the machine running.
+    machine.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn start(hooks: &Hooks, watch: &Watch) -> Result<()> {

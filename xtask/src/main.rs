@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::WithoutOptional) => ExitCode::from(3),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            ui::talk(&format!("error: {error:#}"));
             exit_code(&error)
         }
     }

@@ -1,11 +1,12 @@
 //! The screen: a live line per node on a terminal, plain lines elsewhere, events with `--json`. The only file that uses indicatif.
 //!
-//! stdout carries results, stderr talk.
+//! stdout carries results, stderr talk. Either may be gone before the work is done: what cannot be shown is not shown, and nothing
+//! that is done depends on it.
 
 use crate::words::{show_duration, Absence, Outcome, Platform, Stage};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{json, Value};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,25 +43,25 @@ impl Ui {
 
     /// Talk: what happens.
     pub fn say(&self, text: &str) {
-        match (&self.live, self.talk) {
-            (_, Talk::Quiet) => {}
-            (Some(live), _) => live.suspend(|| eprintln!("{text}")),
-            (None, _) => eprintln!("{text}"),
+        match self.talk {
+            Talk::Quiet => {}
+            _ => self.warn(text),
         }
     }
 
     /// What the user has to know although the run goes on; also under `--quiet`.
     pub fn warn(&self, text: &str) {
         match &self.live {
-            Some(live) => live.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            // Not its `suspend`, which panics when the terminal is gone.
+            Some(live) => drop(live.println(text)),
+            None => talk(text),
         }
     }
 
     /// A result, on stdout. Under `--json` results are events.
     pub fn result(&self, text: &str) {
         if !self.json {
-            println!("{text}");
+            print(text);
         }
     }
 
@@ -68,7 +69,7 @@ impl Ui {
     pub fn event(&self, name: &str, mut fields: Value) {
         if self.json {
             fields["event"] = json!(name);
-            println!("{fields}");
+            print(&fields.to_string());
         }
     }
 
@@ -117,6 +118,21 @@ impl Ui {
             self.say(line.trim_end());
         }
     }
+}
+
+/// A line on stdout, for those who still read it.
+pub fn print(text: &str) {
+    write_line(std::io::stdout(), text);
+}
+
+/// A line on stderr, likewise.
+pub fn talk(text: &str) {
+    write_line(std::io::stderr(), text);
+}
+
+/// Unlike `println!`, which panics when the terminal was closed or a pipe's reader has left: a release has machines to stop then.
+fn write_line(mut stream: impl Write, text: &str) {
+    let _ = writeln!(stream, "{text}");
 }
 
 fn live_style() -> ProgressStyle {

@@ -32,6 +32,8 @@ pub struct Node {
     pub keys: String,
 }
 
+const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
+
 pub const HEAD: &str = r#"
 [project]
 package = "ballistics-engine"
@@ -212,10 +214,22 @@ impl Fleet {
 
     /// In another checkout of the project.
     pub fn start_in(&self, root: &Path, arguments: &str) -> Running {
-        let mut command = self.project.command(env!("CARGO_BIN_EXE_xtask"));
+        let mut command = self.project.command(XTASK);
+        command.current_dir(root).args(arguments.split(' '));
+        self.start_command(command)
+    }
+
+    /// A shell script in which `$XTASK` is the program, and `$ROOM` the room.
+    pub fn start_script(&self, script: &str) -> Running {
+        self.write_nodes();
+        let mut command = self.project.command("sh");
+        command.args(["-c", script]).env("XTASK", XTASK);
+        command.env("ROOM", &self.room);
+        self.start_command(command)
+    }
+
+    fn start_command(&self, mut command: Command) -> Running {
         command
-            .current_dir(root)
-            .args(arguments.split(' '))
             .env("XTASK_SSH", self.room.join("bin/ssh"))
             .env("XTASK_SCP", self.room.join("bin/scp"))
             .env("TMPDIR", &self.room);

@@ -17,5 +17,6 @@ mod real_cargo;
 mod run;
 mod schedule;
 mod scp;
+mod screens;
 mod shells;
 mod sshd;
