@@ -85,7 +85,7 @@ impl Build<'_> {
             }
         }
         let first_nodes: Vec<&Node> = jobs.iter().map(|job| job.nodes[0]).collect();
-        let machines = MachineHooks::new(self.inventory, &first_nodes, self.ui);
+        let machines = MachineHooks::new(self.inventory, &first_nodes, self.dist, self.ui);
         let (handshakes, given_up) = (Gate::new(HANDSHAKES), AtomicBool::new(false));
         let watch = Watch {
             interrupt: self.interrupt,
@@ -386,9 +386,15 @@ impl Build<'_> {
             .unwrap_or_default();
         let lines: Vec<&str> = text.lines().filter(|line| !line.contains(" ::")).collect();
         let mut report = format!(
-            "[{}] failed in {}: {}\n",
+            "[{}] failed in {}: {}",
             node.name, failure.stage, failure.message
         );
+        if failure.class == FailureClass::Start {
+            // Its message names the hooks' log; the node's own is of an earlier run.
+            self.ui.warn(&report);
+            return Ok(());
+        }
+        report.push('\n');
         for line in &lines[lines.len().saturating_sub(12)..] {
             let plain: String = line.chars().filter(|c| !c.is_control()).collect();
             report += &format!("    {plain}\n");

@@ -51,6 +51,12 @@ impl Dist {
         self.directory.join("logs").join(format!("{node}.log"))
     }
 
+    /// What the hooks of a node or a machine say.
+    pub fn hooks_log(&self, name: &str) -> Utf8PathBuf {
+        let file = format!("{name}.hooks.log");
+        self.directory.join("logs").join(file)
+    }
+
     /// A name for a file that is not finished; what is left of one is removed by the next run.
     pub fn partial(&self, name: &str) -> Utf8PathBuf {
         self.directory.join(format!(".partial-{name}"))

@@ -1,19 +1,26 @@
 //! A step of a release: the owner's `start` and `stop` commands. Whatever was started is stopped, also after a failure or a signal.
+//!
+//! What they say goes to `logs/<name>.hooks.log`.
 
+use crate::dist::Dist;
 use crate::host::Watch;
 use crate::inventory::{Hooks, Inventory, Machine, Node};
-use crate::process::Timed;
+use crate::process::Logged;
 use crate::ui::Ui;
 use crate::words::MachineName;
-use anyhow::{bail, Error, Result};
+use anyhow::{anyhow, bail, Context, Error, Result};
+use camino::Utf8PathBuf;
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The machines of a release that have hooks, with how many jobs still need each.
 pub struct MachineHooks<'a> {
     machines: BTreeMap<MachineName, Mutex<Shared<'a>>>,
+    dist: &'a Dist,
     ui: &'a Ui,
 }
 
@@ -34,7 +41,12 @@ pub struct JobHooks<'s, 'a> {
 
 impl<'a> MachineHooks<'a> {
     /// `nodes` has one node per job that will connect.
-    pub fn new(inventory: &'a Inventory, nodes: &[&Node], ui: &'a Ui) -> MachineHooks<'a> {
+    pub fn new(
+        inventory: &'a Inventory,
+        nodes: &[&Node],
+        dist: &'a Dist,
+        ui: &'a Ui,
+    ) -> MachineHooks<'a> {
         let hooked = inventory
             .machines
             .iter()
@@ -50,6 +62,7 @@ impl<'a> MachineHooks<'a> {
         });
         MachineHooks {
             machines: shared.collect(),
+            dist,
             ui,
         }
     }
@@ -72,29 +85,31 @@ impl JobHooks<'_, '_> {
             Some(machine) => self.start_machine(&mut lock(machine), watch)?,
             None => None,
         };
-        let hooks = &self.node.hooks;
-        if hooks.start.is_none() {
+        let Node { name, hooks, .. } = self.node;
+        let Some(command) = &hooks.start else {
             return Ok(machine_ready);
-        }
-        self.all.ui.say(&format!("[{}] starting", self.node.name));
+        };
+        self.all.ui.say(&format!("[{name}] starting"));
         // Before it runs: a start that fails half-way is stopped too.
         self.node_started.set(true);
-        start(hooks, watch)?;
+        let commands = self.commands(hooks, name.as_str());
+        commands.run(command, || watch.called_off())?;
         Ok(Some(Instant::now() + hooks.ready_timeout))
     }
 
     /// Once for all its nodes: the others wait here while it starts, and share what came of it.
     fn start_machine(&self, shared: &mut Shared, watch: &Watch) -> Result<Option<Instant>> {
         let Machine { name, hooks, .. } = shared.machine;
-        if hooks.start.is_none() {
+        let Some(command) = &hooks.start else {
             return Ok(None);
-        }
+        };
         let outcome = shared.start.get_or_insert_with(|| {
             let node = &self.node.name;
             self.all
                 .ui
                 .say(&format!("[{node}] starting machine {name}"));
-            match start(hooks, watch) {
+            let commands = self.commands(hooks, &machine_log(name));
+            match commands.run(command, || watch.called_off()) {
                 Ok(()) => Ok(Instant::now() + hooks.ready_timeout),
                 Err(error) => Err(format!("machine {name}: {error:#}")),
             }
@@ -102,14 +117,21 @@ impl JobHooks<'_, '_> {
         outcome.clone().map(Some).map_err(Error::msg)
     }
 
-    fn stop(&self, hooks: &Hooks, what: &str) {
-        let Some(command) = &hooks.stop else { return };
-        self.all
-            .ui
-            .say(&format!("[{}] stopping {what}", self.node.name));
-        if let Err(error) = run(command, hooks.ready_timeout, || None) {
-            let warning = format!("{what} was not stopped: {error:#}");
-            self.all.ui.warn(&warning);
+    fn commands<'h>(&self, hooks: &'h Hooks, log: &str) -> Commands<'h> {
+        Commands {
+            hooks,
+            log: self.all.dist.hooks_log(log),
+        }
+    }
+
+    fn stop(&self, commands: &Commands, what: &str) {
+        let Some(command) = &commands.hooks.stop else {
+            return;
+        };
+        let ui = self.all.ui;
+        ui.say(&format!("[{}] stopping {what}", self.node.name));
+        if let Err(error) = commands.run(command, || None) {
+            ui.warn(&format!("{what} was not stopped: {error:#}"));
         }
     }
 }
@@ -117,14 +139,17 @@ impl JobHooks<'_, '_> {
 impl Drop for JobHooks<'_, '_> {
     fn drop(&mut self) {
         if self.node_started.get() {
-            self.stop(&self.node.hooks, &format!("node {}", self.node.name));
+            let name = &self.node.name;
+            let commands = self.commands(&self.node.hooks, name.as_str());
+            self.stop(&commands, &format!("node {name}"));
         }
         let Some(machine) = self.machine else { return };
         let mut shared = lock(machine);
         shared.jobs_left = shared.jobs_left.saturating_sub(1);
         if shared.jobs_left == 0 && shared.start.is_some() {
             let Machine { name, hooks, .. } = shared.machine;
-            self.stop(hooks, &format!("machine {name}"));
+            let commands = self.commands(hooks, &machine_log(name));
+            self.stop(&commands, &format!("machine {name}"));
         }
     }
 }
@@ -134,27 +159,58 @@ fn lock<'a, 'b>(machine: &'b Mutex<Shared<'a>>) -> MutexGuard<'b, Shared<'a>> {
     machine.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn start(hooks: &Hooks, watch: &Watch) -> Result<()> {
-    match &hooks.start {
-        Some(command) => run(command, hooks.ready_timeout, || watch.called_off()),
-        None => Ok(()),
-    }
+/// A node may be called as its machine is.
+fn machine_log(name: &MachineName) -> String {
+    format!("machine-{name}")
 }
 
-fn run(
-    command: &[String],
-    deadline: Duration,
-    called_off: impl Fn() -> Option<&'static str>,
-) -> Result<()> {
-    let [program, arguments @ ..] = command else {
-        return Ok(());
-    };
-    let output = Timed::new(program, deadline)
-        .args(arguments)
-        .run_unless(called_off)?;
-    if !output.status.success() {
-        let (status, complaint) = (output.status, output.complaint());
-        bail!("`{program}` ended with {status}: {complaint}");
+/// What brings one node or machine up and down.
+struct Commands<'h> {
+    hooks: &'h Hooks,
+    log: Utf8PathBuf,
+}
+
+impl Commands<'_> {
+    fn run(&self, command: &[String], called_off: impl Fn() -> Option<&'static str>) -> Result<()> {
+        let [program, arguments @ ..] = command else {
+            return Ok(());
+        };
+        let mut output = self.open_log()?;
+        let time = jiff::Timestamp::now().strftime("%FT%TZ");
+        let _ = writeln!(output, "{time} $ {}", command.join(" "));
+        let begun = output.metadata().map_or(0, |log| log.len());
+        let logged = Logged {
+            program,
+            arguments,
+            output,
+            deadline: self.hooks.ready_timeout,
+        };
+        let ended = logged.run_unless(called_off).and_then(|status| {
+            if !status.success() {
+                bail!(
+                    "`{program}` ended with {status}: {}",
+                    self.last_words(begun)
+                );
+            }
+            Ok(())
+        });
+        ended.map_err(|error| anyhow!("{error:#}; all it said: {}", self.log))
     }
-    Ok(())
+
+    /// Without a log a disk that is full would keep a machine running.
+    fn open_log(&self) -> Result<File> {
+        let log = File::options().create(true).append(true).open(&self.log);
+        log.or_else(|_| File::options().write(true).open("/dev/null"))
+            .context("/dev/null")
+    }
+
+    /// The last line that was written since.
+    fn last_words(&self, begun: u64) -> String {
+        let log = fs::read(&self.log).unwrap_or_default();
+        let new = log.get(begun as usize..).unwrap_or_default();
+        let text = String::from_utf8_lossy(new);
+        let line = text.lines().rev().find(|line| !line.trim().is_empty());
+        let line = line.unwrap_or("without a word").chars();
+        line.filter(|c| !c.is_control()).take(300).collect()
+    }
 }

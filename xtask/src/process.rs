@@ -162,15 +162,51 @@ impl Timed {
                     stderr: output.stderr.clone(),
                 });
             }
-            let late = || {
-                let limit = crate::words::show_duration(self.deadline);
-                left.is_zero()
-                    .then(|| format!("did not end within {limit}"))
-            };
+            let late = || left.is_zero().then(|| too_long(self.deadline));
             if let Some(why) = reason().map(String::from).or_else(late) {
                 let _ = handle.kill();
                 bail!("`{}` {why}", self.program);
             }
+        }
+    }
+}
+
+fn too_long(limit: Duration) -> String {
+    format!("did not end within {}", crate::words::show_duration(limit))
+}
+
+/// A command whose output goes to a file. What it starts and leaves running, as a guest, may hold that open for as long as it likes.
+pub struct Logged<'a> {
+    pub program: &'a str,
+    pub arguments: &'a [String],
+    pub output: File,
+    pub deadline: Duration,
+}
+
+impl Logged<'_> {
+    /// Waits for the command itself, and for nothing that it has started. It is ended at its deadline, or when there is a reason to.
+    pub fn run_unless(self, reason: impl Fn() -> Option<&'static str>) -> Result<ExitStatus> {
+        let program = self.program;
+        let mut child = Command::new(program)
+            .args(self.arguments)
+            .stdin(Stdio::null())
+            .stdout(self.output.try_clone()?)
+            .stderr(self.output)
+            .spawn()
+            .with_context(|| format!("`{program}` cannot be started"))?;
+        let deadline = Instant::now() + self.deadline;
+        loop {
+            let ended = child.try_wait();
+            if let Some(status) = ended.with_context(|| format!("`{program}`"))? {
+                return Ok(status);
+            }
+            let late = || (Instant::now() > deadline).then(|| too_long(self.deadline));
+            if let Some(why) = reason().map(String::from).or_else(late) {
+                let _ = child.kill();
+                let _ = child.wait();
+                bail!("`{program}` {why}");
+            }
+            thread::sleep(Duration::from_millis(20));
         }
     }
 }

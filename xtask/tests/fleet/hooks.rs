@@ -1,7 +1,7 @@
 //! `start` and `stop`: around their jobs, once per machine, and `stop` always, whatever happens in between.
 
 use crate::fleet::Fleet;
-use crate::run::{wait_until, Running};
+use crate::run::{signal, wait_until, Running};
 use std::fs;
 use std::time::Instant;
 
@@ -105,6 +105,21 @@ fn hooks_run_around_their_jobs_and_a_machines_once_for_all_its_nodes() {
 }
 
 #[test]
+fn a_guest_that_its_start_leaves_running_is_not_waited_for() {
+    let mut hooked = Hooked::new();
+    // It holds what it inherited of its start's output until it is stopped.
+    let guest = format!("sleep 600 & echo $! >{}/guest", hooked.0.room.display());
+    hooked.start_with(C, &guest);
+    hooked.0.node_mut(C).keys += "ready_timeout = \"20s\"\n";
+    let ran = hooked.0.dist();
+    let guest = fs::read_to_string(hooked.0.room.join("guest")).unwrap();
+    let guest = guest.trim().parse().unwrap();
+    assert!(is_running(guest), "the guest was ended with its start");
+    signal(guest, "KILL");
+    assert_eq!(ran.exits(0).became(C), "built");
+}
+
+#[test]
 fn a_node_that_boots_late_is_waited_for() {
     let mut hooked = Hooked::new();
     hooked.0.node_mut(C).sshd.stop();
@@ -136,12 +151,15 @@ fn a_node_that_does_not_boot_in_time_is_unreachable_and_stopped() {
 fn a_start_that_fails_is_stopped_and_the_others_are_built() {
     let mut hooked = Hooked::new();
     hooked.start_with(C, "echo no such guest >&2; exit 4");
-    let ran = hooked
-        .0
-        .dist()
-        .exits(1)
-        .says(&["`sh` ended with exit status: 4: no such guest"]);
+    let ran = hooked.0.dist().exits(1).says(&[
+        "`sh` ended with exit status: 4: no such guest",
+        &format!("logs/{C}.hooks.log"),
+    ]);
     assert_eq!(ran.became(C), "connect start");
+    let log = fs::read_to_string(hooked.0.path(&format!("logs/{C}.hooks.log"))).unwrap();
+    let lines: Vec<&str> = log.lines().collect();
+    assert!(lines[0].ends_with("exit 4") && lines[1] == "no such guest");
+    assert!(lines[2].contains(&format!("stop {C}")), "{log}");
     assert_eq!(
         hooked.events_of(&[C]),
         [format!("start {C}"), format!("stop {C}")]
@@ -209,6 +227,12 @@ fn what_is_being_started_is_stopped_after_ctrl_c_and_nothing_else_begins() {
     for node in [A, B, C] {
         assert_eq!(hooked.0.node(node).sshd.connections(), 0);
     }
+}
+
+/// A zombie is none.
+fn is_running(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 fn interrupt(running: Running) {
