@@ -175,7 +175,8 @@ fn too_long(limit: Duration) -> String {
     format!("did not end within {}", crate::words::show_duration(limit))
 }
 
-/// A command whose output goes to a file. What it starts and leaves running, as a guest, may hold that open for as long as it likes.
+/// A command in a process group of its own, so that Ctrl-C on our terminal does not reach it, and with its output in a file, which
+/// whatever it leaves running may hold open for as long as it likes.
 pub struct Logged<'a> {
     pub program: &'a str,
     pub arguments: &'a [String],
@@ -184,11 +185,12 @@ pub struct Logged<'a> {
 }
 
 impl Logged<'_> {
-    /// Waits for the command itself, and for nothing that it has started. It is ended at its deadline, or when there is a reason to.
+    /// Waits for the command itself, and for nothing that it has started. At its deadline, or when there is a reason to, all of it is ended.
     pub fn run_unless(self, reason: impl Fn() -> Option<&'static str>) -> Result<ExitStatus> {
         let program = self.program;
         let mut child = Command::new(program)
             .args(self.arguments)
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(self.output.try_clone()?)
             .stderr(self.output)
@@ -202,13 +204,33 @@ impl Logged<'_> {
             }
             let late = || (Instant::now() > deadline).then(|| too_long(self.deadline));
             if let Some(why) = reason().map(String::from).or_else(late) {
-                let _ = child.kill();
-                let _ = child.wait();
+                end_group(&mut child);
                 bail!("`{program}` {why}");
             }
             thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Ends a process group by its leader: asks first, and does not ask what is still there two seconds later.
+fn end_group(leader: &mut Child) {
+    signal_group(leader.id(), "TERM");
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while matches!(leader.try_wait(), Ok(None)) && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    signal_group(leader.id(), "KILL");
+    let _ = leader.wait();
+}
+
+/// The shell's own `kill`: not every system has the program, and the standard library has neither.
+fn signal_group(leader: u32, signal: &str) {
+    let _ = Command::new("sh")
+        .args(["-c", "kill -s \"$1\" -- \"-$2\"", "sh", signal])
+        .arg(leader.to_string())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
 }
 
 /// True when a program of this name is in the PATH.
@@ -428,6 +450,25 @@ mod tests {
             ("in", "e")
         );
         assert_eq!(output.status.code(), Some(7));
+    }
+
+    #[test]
+    fn a_logged_command_is_ended_with_all_that_it_started() {
+        let directory = xshell::Shell::new().unwrap().create_temp_dir().unwrap();
+        let path = directory.path().join("log");
+        let script = "trap '' TERM; sleep 60 & echo $!; sleep 60; sleep 60";
+        let command = Logged {
+            program: "sh",
+            arguments: &["-c".into(), script.into()],
+            output: File::create(&path).unwrap(),
+            deadline: SECOND,
+        };
+        let error = command.run_unless(|| None).unwrap_err();
+        assert_eq!(error.to_string(), "`sh` did not end within 1.0s");
+        let started = std::fs::read_to_string(&path).unwrap();
+        let left = Timed::new("ps", SECOND * 30).args(["-o", "stat=", "-p", started.trim()]);
+        let state = left.run().unwrap().text();
+        assert!(state.is_empty() || state.starts_with('Z'), "{state}");
     }
 
     #[test]

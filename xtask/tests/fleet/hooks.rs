@@ -34,16 +34,18 @@ impl Hooked {
         Hooked(fleet)
     }
 
-    /// Puts another command in the place of a `start`.
     fn start_with(&mut self, name: &str, script: &str) {
-        let old = words(&format!(
-            "echo start {name} >>{}/events",
-            self.0.room.display()
-        ));
-        let new = words(&format!(
-            "echo start {name} >>{}/events; {script}",
-            self.0.room.display()
-        ));
+        self.then("start", name, script);
+    }
+
+    fn stop_with(&mut self, name: &str, script: &str) {
+        self.then("stop", name, script);
+    }
+
+    /// What a hook does besides writing its line.
+    fn then(&mut self, hook: &str, name: &str, script: &str) {
+        let line = format!("echo {hook} {name} >>{}/events", self.0.room.display());
+        let (old, new) = (words(&line), words(&format!("{line}; {script}")));
         let text = if name == "rig" {
             &mut self.0.head
         } else {
@@ -229,15 +231,36 @@ fn what_is_being_started_is_stopped_after_ctrl_c_and_nothing_else_begins() {
     }
 }
 
+#[test]
+fn a_second_ctrl_c_does_not_end_a_stop() {
+    let mut hooked = Hooked::new();
+    for name in ["rig", C] {
+        let line = format!("echo stopped {name} >>{}/events", hooked.0.room.display());
+        hooked.stop_with(name, &format!("sleep 2; {line}"));
+        hooked.start_with(name, "sleep 600");
+    }
+    let running = hooked.0.start("dist");
+    wait_until("both start", || {
+        hooked.has("start rig") && hooked.has(&format!("start {C}"))
+    });
+    running.signal_group("INT");
+    wait_until("both stop", || {
+        hooked.has("stop rig") && hooked.has(&format!("stop {C}"))
+    });
+    interrupt(running);
+    assert!(hooked.has("stopped rig") && hooked.has(&format!("stopped {C}")));
+}
+
 /// A zombie is none.
 fn is_running(process: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"));
     stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
+/// As a terminal does it: to everything in the foreground at once.
 fn interrupt(running: Running) {
     let started = Instant::now();
-    running.signal("INT");
+    running.signal_group("INT");
     running.wait().exits(130);
     assert!(started.elapsed().as_secs() < 30);
 }

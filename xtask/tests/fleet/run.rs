@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -33,7 +34,9 @@ pub fn start(mut command: Command, output: &Path) -> Running {
     command
         .stdin(Stdio::null())
         .stdout(file("stdout"))
-        .stderr(file("stderr"));
+        .stderr(file("stderr"))
+        // As a shell does for each of its jobs.
+        .process_group(0);
     let shown = format!("{command:?}");
     let child = command
         .spawn()
@@ -62,6 +65,15 @@ impl Running {
 
     pub fn signal(&self, name: &str) {
         signal(self.id(), name);
+    }
+
+    /// To the program and to all that is in the foreground with it.
+    pub fn signal_group(&self, name: &str) {
+        let group = format!("-{}", self.id());
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), "--", &group])
+            .status();
+        assert!(status.unwrap().success(), "kill -{name} -- {group}");
     }
 
     pub fn stderr(&self) -> String {
