@@ -1,4 +1,4 @@
-//! A step of a release: the owner's `start` and `stop` commands. Whatever was started is stopped, also after a failure or a signal.
+//! A step of a release: the owner's `start` and `stop` commands. Whatever was used is stopped, also after a failure or a signal.
 //!
 //! What they say goes to `logs/<name>.hooks.log`.
 
@@ -27,15 +27,15 @@ pub struct MachineHooks<'a> {
 struct Shared<'a> {
     machine: &'a Machine,
     jobs_left: usize,
-    /// Until when its nodes may still be booting, once its `start` was run; or why that failed.
-    start: Option<Result<Instant, String>>,
+    /// Once one of its nodes was used: until when they may still be booting, where it was started; or why that failed.
+    start: Option<Result<Option<Instant>, String>>,
 }
 
-/// The hooks of one job. What it has started is stopped when this value is dropped, the machine with its last job.
+/// The hooks of one job. What it has used is stopped when this value is dropped, the machine with its last job.
 pub struct JobHooks<'s, 'a> {
     all: &'s MachineHooks<'a>,
     node: &'s Node,
-    node_started: Cell<bool>,
+    node_used: Cell<bool>,
     machine: Option<&'s Mutex<Shared<'a>>>,
 }
 
@@ -72,7 +72,7 @@ impl<'a> MachineHooks<'a> {
         JobHooks {
             all: self,
             node,
-            node_started: Cell::new(false),
+            node_used: Cell::new(false),
             machine: name.and_then(|name| self.machines.get(name)),
         }
     }
@@ -85,13 +85,13 @@ impl JobHooks<'_, '_> {
             Some(machine) => self.start_machine(&mut lock(machine), watch)?,
             None => None,
         };
+        // Already here: a start that fails half-way is stopped too, and so is what somebody else has started.
+        self.node_used.set(true);
         let Node { name, hooks, .. } = self.node;
         let Some(command) = &hooks.start else {
             return Ok(machine_ready);
         };
         self.all.ui.say(&format!("[{name}] starting"));
-        // Before it runs: a start that fails half-way is stopped too.
-        self.node_started.set(true);
         let commands = self.commands(hooks, name.as_str());
         commands.run(command, || watch.called_off())?;
         Ok(Some(Instant::now() + hooks.ready_timeout))
@@ -100,21 +100,21 @@ impl JobHooks<'_, '_> {
     /// Once for all its nodes: the others wait here while it starts, and share what came of it.
     fn start_machine(&self, shared: &mut Shared, watch: &Watch) -> Result<Option<Instant>> {
         let Machine { name, hooks, .. } = shared.machine;
-        let Some(command) = &hooks.start else {
-            return Ok(None);
-        };
         let outcome = shared.start.get_or_insert_with(|| {
+            let Some(command) = &hooks.start else {
+                return Ok(None);
+            };
             let node = &self.node.name;
             self.all
                 .ui
                 .say(&format!("[{node}] starting machine {name}"));
             let commands = self.commands(hooks, &machine_log(name));
             match commands.run(command, || watch.called_off()) {
-                Ok(()) => Ok(Instant::now() + hooks.ready_timeout),
+                Ok(()) => Ok(Some(Instant::now() + hooks.ready_timeout)),
                 Err(error) => Err(format!("machine {name}: {error:#}")),
             }
         });
-        outcome.clone().map(Some).map_err(Error::msg)
+        outcome.clone().map_err(Error::msg)
     }
 
     fn commands<'h>(&self, hooks: &'h Hooks, log: &str) -> Commands<'h> {
@@ -138,7 +138,7 @@ impl JobHooks<'_, '_> {
 
 impl Drop for JobHooks<'_, '_> {
     fn drop(&mut self) {
-        if self.node_started.get() {
+        if self.node_used.get() {
             let name = &self.node.name;
             let commands = self.commands(&self.node.hooks, name.as_str());
             self.stop(&commands, &format!("node {name}"));

@@ -42,17 +42,29 @@ impl Hooked {
         self.then("stop", name, script);
     }
 
+    fn without_start(&mut self, name: &str) {
+        let script = format!("echo start {name} >>{}/events", self.0.room.display());
+        let start = format!("start = {}\n", words(&script));
+        let text = self.text_of(name);
+        assert!(text.contains(&start));
+        *text = text.replace(&start, "");
+    }
+
     /// What a hook does besides writing its line.
     fn then(&mut self, hook: &str, name: &str, script: &str) {
         let line = format!("echo {hook} {name} >>{}/events", self.0.room.display());
         let (old, new) = (words(&line), words(&format!("{line}; {script}")));
-        let text = if name == "rig" {
-            &mut self.0.head
-        } else {
-            &mut self.0.node_mut(name).keys
-        };
+        let text = self.text_of(name);
         assert!(text.contains(&old));
         *text = text.replace(&old, &new);
+    }
+
+    /// Where it stands in `nodes.toml`.
+    fn text_of(&mut self, name: &str) -> &mut String {
+        match name {
+            "rig" => &mut self.0.head,
+            _ => &mut self.0.node_mut(name).keys,
+        }
     }
 
     fn events(&self) -> Vec<String> {
@@ -104,6 +116,24 @@ fn hooks_run_around_their_jobs_and_a_machines_once_for_all_its_nodes() {
     // What is reused needs nothing started.
     hooked.0.dist().exits(0);
     assert_eq!(hooked.events().len(), 7);
+}
+
+#[test]
+fn what_is_used_without_a_start_of_its_own_is_stopped() {
+    let mut hooked = Hooked::new();
+    for name in ["rig", C] {
+        hooked.without_start(name);
+    }
+    hooked.0.dist().exits(0);
+    assert_eq!(
+        hooked.events_of(&[C]),
+        [format!("build {C}"), format!("stop {C}")]
+    );
+    let rig = hooked.events_of(&["rig", A, B]);
+    assert_eq!((rig.len(), &rig[2][..]), (3, "stop rig"), "{rig:?}");
+    // What is reused is not used.
+    hooked.0.dist().exits(0);
+    assert_eq!(hooked.events().len(), 5);
 }
 
 #[test]
