@@ -4,6 +4,7 @@
 
 mod raw;
 mod safety;
+mod ssh_options;
 
 use crate::words::{
     nearest, parse_duration, refuse, Absence, MachineName, NodeName, Platform, ProgramName, Target,
@@ -333,7 +334,7 @@ fn node(
     let mut env = default_env.clone();
     env.extend(environment(source, thing, &raw.env)?);
     for option in &raw.ssh_options {
-        source.check(thing, option, safety::ssh_option)?;
+        source.check(thing, option, ssh_options::check)?;
     }
     for argument in &raw.cargo_args {
         source.check(thing, argument, safety::cargo_argument)?;

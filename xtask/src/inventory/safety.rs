@@ -132,46 +132,6 @@ pub fn cargo_argument(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Options that weaken host-key checking, or run commands of their own, do not belong in a file that others may edit.
-pub fn ssh_option(text: &str) -> Result<()> {
-    let forbidden = [
-        "stricthostkeychecking",
-        "userknownhostsfile",
-        "globalknownhostsfile",
-        "knownhostscommand",
-        "proxycommand",
-        "localcommand",
-        "permitlocalcommand",
-        "remotecommand",
-        "checkhostip",
-        "nohostauthenticationforlocalhost",
-        "updatehostkeys",
-        "hostkeyalias",
-        "verifyhostkeydns",
-        "batchmode",
-        "include",
-        "match",
-        "proxyusefdpass",
-        "pkcs11provider",
-        "securitykeyprovider",
-    ];
-    let Some((key, value)) = text.split_once('=') else {
-        bail!("ssh option `{}` is no Key=value", text.escape_debug());
-    };
-    let plain = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric());
-    let safe = |b: u8| b.is_ascii_alphanumeric() || b" -_.,:/+@%=~*".contains(&b);
-    if !plain || value.is_empty() || !value.bytes().all(safe) {
-        bail!(
-            "ssh option `{}` is no plain Key=value; the rest belongs in ~/.ssh/config",
-            text.escape_debug()
-        );
-    }
-    if forbidden.contains(&key.to_ascii_lowercase().as_str()) {
-        bail!("ssh option `{key}` decides whom to trust or what to run; it belongs in ~/.ssh/config, not here");
-    }
-    Ok(())
-}
-
 pub fn dotted_number(text: &str) -> Result<String> {
     let parts: Vec<&str> = text.split('.').collect();
     let number = |part: &&str| {

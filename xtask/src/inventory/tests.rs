@@ -60,6 +60,7 @@ fn each_mistake_is_named_with_its_line_and_its_remedy() {
         (node("max_glibc = \"new\""), "nodes.toml:12: node `one`: `new` is no glibc version; write it as 2.28"),
         (node("ssh_options = [\"ProxyCommand=nc %h\"]"), "nodes.toml:12: node `one`: ssh option `ProxyCommand` decides whom to trust or what to run; it belongs in ~/.ssh/config, not here"),
         (node("ssh_options = [\"StrictHostKeyChecking=no\"]"), "nodes.toml:12: node `one`: ssh option `StrictHostKeyChecking` decides whom to trust or what to run; it belongs in ~/.ssh/config, not here"),
+        (node("ssh_options = [\"ForwardAgnet=yes\"]"), "nodes.toml:12: node `one`: ssh option `ForwardAgnet` belongs in ~/.ssh/config; here may stand AddressFamily, BindAddress, BindInterface, CertificateFile, Ciphers, Compression, ConnectionAttempts, HostKeyAlgorithms, HostName, IPQoS, IdentitiesOnly, IdentityFile, KexAlgorithms, MACs, Port, PreferredAuthentications, ProxyJump, PubkeyAcceptedAlgorithms, RekeyLimit, ServerAliveCountMax, ServerAliveInterval, TCPKeepAlive, Tag, User"),
         (node("env = { \"A B\" = \"1\" }"), "nodes.toml:12: node `one`: `A B` is no environment variable's name"),
         (node("start = []"), "nodes.toml:12: node `one`: an empty command; write it as a list, as in [\"ssh\", \"rig\", \"start-vm\"]"),
         (node("cargo_args = [\"--target=x\"]"), "nodes.toml:12: node `one`: cargo argument `--target=x` is set by the release itself; leave it out"),
