@@ -29,6 +29,7 @@ main() {
 	prepare
 	trap stop EXIT
 	trap 'exit 1' HUP INT TERM
+	stop_sshds
 	start_sshd native "HOME=$HOME"
 	start_sshd cross "HOME=$folder/cross-home"
 	boot_guest
@@ -92,10 +93,17 @@ boot_guest() {
 }
 
 stop() {
-	for name in native cross; do
-		[ ! -s "$folder/$name.pid" ] || kill "$(cat "$folder/$name.pid")"
-	done
+	stop_sshds
 	[ -z "${guest_port-}" ] || "$scripts/arm64-node.sh" stop "$guest" "$guest_port"
+}
+
+# Those of this run, or of one that was killed; the pid in such a file may be another process's by now.
+stop_sshds() {
+	for name in native cross; do
+		pid=$(cat "$folder/$name.pid" 2>/dev/null) || continue
+		case $(ps -o args= -p "${pid:-0}" 2>/dev/null) in *sshd*" -f $folder/$name.sshd_config "*) kill "$pid" ;; esac
+		rm -f "$folder/$name.pid"
+	done
 }
 
 # The user's own ssh settings and known hosts are not read and not written.
