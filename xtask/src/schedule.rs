@@ -1,6 +1,7 @@
 //! Which job starts next: the longest first, never more at once than `--jobs`, nor more on a machine than its slots.
 
 use crate::words::MachineName;
+use std::cmp::Reverse;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
@@ -46,6 +47,13 @@ pub fn run_all<T: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// The order in which jobs start while there is room, by their numbers.
+pub fn longest_first(usual: impl IntoIterator<Item = Option<Duration>>) -> Vec<usize> {
+    let mut jobs: Vec<_> = usual.into_iter().enumerate().collect();
+    jobs.sort_by_key(|(_, usual)| Reverse(usual.unwrap_or(Duration::MAX)));
+    jobs.into_iter().map(|(job, _)| job).collect()
+}
+
 struct Queue<'a> {
     state: Mutex<State>,
     freed: Condvar,
@@ -60,10 +68,8 @@ struct State {
 
 impl State {
     fn new(weights: &[Weight]) -> State {
-        let mut waiting: Vec<usize> = (0..weights.len()).collect();
-        waiting.sort_by_key(|job| std::cmp::Reverse(weights[*job].usual.unwrap_or(Duration::MAX)));
         State {
-            waiting,
+            waiting: longest_first(weights.iter().map(|weight| weight.usual)),
             running: Vec::new(),
         }
     }

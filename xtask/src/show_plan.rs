@@ -1,15 +1,18 @@
 //! `cargo xtask plan`: what a release would do, in words, as JSON, or as the scripts themselves. Touches nothing.
 
 use crate::flags;
+use crate::history::History;
 use crate::inventory::{Inventory, Node};
 use crate::plan::{Plan, PlannedJob, Selection};
+use crate::schedule::longest_first;
 use crate::script::Job;
 use crate::source::{Repository, Revision};
 use crate::ui::Ui;
-use crate::words::Digest;
+use crate::words::{show_duration, Digest};
 use crate::workspace::Workspace;
 use anyhow::Result;
 use serde_json::{json, Value};
+use std::time::Duration;
 
 pub fn run(workspace: &Workspace, flags: flags::Plan, ui: &Ui, json: bool) -> Result<()> {
     let version = flags::version(&flags.version)?;
@@ -27,6 +30,7 @@ pub fn run(workspace: &Workspace, flags: flags::Plan, ui: &Ui, json: bool) -> Re
         revision: &revision,
         plan: &plan,
         local: selection.local,
+        history: &History::read(&workspace.dist()),
         unmade: Digest::zero(),
     };
     match (flags.scripts, json) {
@@ -42,6 +46,7 @@ struct Shown<'a> {
     revision: &'a Revision,
     plan: &'a Plan,
     local: bool,
+    history: &'a History,
     /// The archive is not made by a plan.
     unmade: Digest,
 }
@@ -53,6 +58,14 @@ impl Shown<'_> {
             (false, Some(store)) => store,
             (false, None) => "none (set `[publish] store`, or use --to)",
         }
+    }
+
+    /// As they start, each with what it usually takes.
+    fn jobs(&self) -> Vec<(&PlannedJob, Option<Duration>)> {
+        let usual = |job: &PlannedJob| self.history.usual(&job.nodes[0].name);
+        let jobs: Vec<_> = self.plan.jobs.iter().map(|job| (job, usual(job))).collect();
+        let order = longest_first(jobs.iter().map(|(_, usual)| *usual));
+        order.into_iter().map(|job| jobs[job]).collect()
     }
 
     fn text(&self, ui: &Ui) {
@@ -74,8 +87,9 @@ impl Shown<'_> {
             &commit[..12],
             self.store()
         ));
-        for job in &self.plan.jobs {
-            ui.result(&format!("\non {}:", job.host));
+        for (job, usual) in self.jobs() {
+            let usual = usual.map(|usual| format!(", usually {}", show_duration(usual)));
+            ui.result(&format!("\non {}{}:", job.host, usual.unwrap_or_default()));
             for node in &job.nodes {
                 ui.result(&format!("  {}", describe(node)));
             }
@@ -106,11 +120,12 @@ impl Shown<'_> {
     }
 
     fn json(&self) -> Value {
-        let jobs: Vec<Value> = self.plan.jobs.iter().map(|job| {
+        let jobs: Vec<Value> = self.jobs().into_iter().map(|(job, usual)| {
             let nodes: Vec<Value> = job.nodes.iter().map(|node| json!({
                 "name": node.name, "platform": node.platform(), "target": node.target, "required": node.required, "prove": node.prove,
             })).collect();
-            json!({"host": job.host.to_string(), "nodes": nodes, "command": self.job(job).command_line()})
+            json!({"host": job.host.to_string(), "nodes": nodes, "command": self.job(job).command_line(),
+                   "usual_seconds": usual.map(|usual| usual.as_secs_f64())})
         }).collect();
         json!({
             "version": self.revision.version, "commit": self.revision.commit, "tagged": self.revision.tagged, "dirty": self.revision.dirty,

@@ -65,6 +65,19 @@ fn the_longest_of_the_last_releases_begins_first() {
     };
     let history = [line(short, 5), line(longest, 5948), line(middle, 60)].concat();
     write(&fleet.project.root.join("dist/history.jsonl"), &history);
+    let plan = fleet.run("--json plan").exits(0).stdout;
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    let planned = plan["jobs"].as_array().unwrap().iter();
+    let planned: Vec<_> = planned
+        .map(|job| (job["host"].as_str(), job["usual_seconds"].as_f64()))
+        .collect();
+    let seconds = [None, Some(5948.0), Some(60.0), Some(5.0)];
+    let order = [unknown, longest, middle, short].map(Some);
+    assert_eq!(planned, order.into_iter().zip(seconds).collect::<Vec<_>>());
+    let text = fleet.run("plan").exits(0).stdout;
+    assert!(text.contains(&format!("\non {unknown}:\n")), "{text}");
+    let line = format!("\non {longest}, usually 1h 39m:\n");
+    assert!(text.contains(&line), "{text}");
     fleet.run("dist --jobs 1").exits(0);
     let begun: Vec<String> = events(&fleet)
         .into_iter()
