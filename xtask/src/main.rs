@@ -42,6 +42,7 @@ mod source;
 mod ssh;
 mod state;
 mod store;
+mod toolchain;
 mod ui;
 mod universal;
 mod upload;

@@ -21,6 +21,7 @@ use crate::seal;
 use crate::sign::{self, Signer};
 use crate::source::{Repository, Revision};
 use crate::store::Store;
+use crate::toolchain::Toolchain;
 use crate::ui::{Row, Ui};
 use crate::universal;
 use crate::verify::{self, Verification};
@@ -270,7 +271,7 @@ struct Commit {
 impl Commit {
     fn find(workspace: &Workspace, version: &Option<String>, allow_dirty: bool) -> Result<Commit> {
         let version = flags::version(version)?;
-        let repository = Repository::open(&workspace.sh, &workspace.inventory.project)?;
+        let repository = workspace.repository()?;
         let revision = repository.revision(&workspace.sh, version.as_ref(), allow_dirty)?;
         Ok(Commit {
             repository,
@@ -304,7 +305,7 @@ impl Building<'_> {
             repository,
             revision,
         } = self.commit;
-        let toolchain = self.workspace.toolchain()?;
+        let toolchain = Toolchain::ask()?;
         let plan = Plan::make(
             inventory,
             &self.selection,
@@ -317,7 +318,7 @@ impl Building<'_> {
             .map(|there| there.published_source(revision));
         let (source, archive) = match published.transpose()?.flatten() {
             Some(published) => published,
-            None => repository.archive(sh, revision, stored)?,
+            None => repository.archive(sh, revision, &toolchain.cargo, stored)?,
         };
         if let Some(destination) = self.destination {
             destination.prepare()?;
@@ -341,7 +342,7 @@ impl Building<'_> {
             history: &History::read(&self.workspace.dist()),
             ui: console.ui,
             interrupt: console.interrupt,
-            toolchain: &toolchain,
+            toolchain: &toolchain.rustc,
             programs: &self.workspace.programs(),
             manner: self.manner,
             sealing: self.sealing,
@@ -514,8 +515,7 @@ fn open_signer(workspace: &Workspace) -> Result<Option<Signer>> {
 }
 
 fn work_tree_version(workspace: &Workspace) -> Result<Version> {
-    let repository = Repository::open(&workspace.sh, &workspace.inventory.project)?;
-    Ok(repository.work_tree_version().clone())
+    Ok(workspace.repository()?.work_tree_version().clone())
 }
 
 /// The one that is named, or that of nodes.toml.
@@ -563,7 +563,7 @@ impl Reader<'_> {
             },
             binary: &workspace.inventory.project.binary,
             release_keys: &workspace.inventory.publish.release_keys,
-            here: workspace.host()?.platform(),
+            here: Toolchain::ask()?.host()?.platform(),
             ui: console.ui,
             interrupt: console.interrupt,
         };

@@ -6,7 +6,8 @@ use crate::inventory::{Inventory, Node};
 use crate::plan::{Plan, PlannedJob, Selection};
 use crate::schedule::longest_first;
 use crate::script::Job;
-use crate::source::{Repository, Revision};
+use crate::source::Revision;
+use crate::toolchain::Toolchain;
 use crate::ui::Ui;
 use crate::words::{show_duration, Digest};
 use crate::workspace::Workspace;
@@ -16,14 +17,14 @@ use std::time::Duration;
 
 pub fn run(workspace: &Workspace, flags: flags::Plan, ui: &Ui, json: bool) -> Result<()> {
     let version = flags::version(&flags.version)?;
-    let repository = Repository::open(&workspace.sh, &workspace.inventory.project)?;
+    let repository = workspace.repository()?;
     let revision = repository.revision(&workspace.sh, version.as_ref(), true)?;
     let selection = Selection {
         nodes: flags.node,
         platforms: flags::platforms(&flags.platform)?,
         local: flags.local,
     };
-    let here = workspace.this_machine(&workspace.toolchain()?)?;
+    let here = workspace.this_machine(&Toolchain::ask()?)?;
     let plan = Plan::make(&workspace.inventory, &selection, &here)?;
     let shown = Shown {
         inventory: &workspace.inventory,

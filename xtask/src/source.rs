@@ -2,8 +2,9 @@
 
 use crate::inventory::Project;
 use crate::manifest::SourceRecord;
+use crate::toolchain;
 use crate::words::{refuse, Digest, ProgramName, Version};
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, Context, Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use xshell::{cmd, Shell};
@@ -26,10 +27,11 @@ pub struct Revision {
     pub dirty: bool,
 }
 
+/// A workspace, as cargo sees it.
 #[derive(Deserialize)]
-struct Metadata {
+pub struct Metadata {
     packages: Vec<Package>,
-    workspace_root: Utf8PathBuf,
+    pub workspace_root: Utf8PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -41,20 +43,8 @@ struct Package {
 }
 
 impl Repository {
-    pub fn open(sh: &Shell, project: &Project) -> Result<Repository> {
-        if cmd!(sh, "git rev-parse --git-dir")
-            .quiet()
-            .ignore_stderr()
-            .read()
-            .is_err()
-        {
-            return Err(refuse(format!(
-                "{} is no git repository; a release is made of a commit",
-                sh.current_dir().display()
-            )));
-        }
-        let metadata = metadata(sh)?;
-        let package = find_package(&metadata, &project.package)?;
+    pub fn open(metadata: &Metadata, project: &Project) -> Result<Repository> {
+        let package = metadata.package(&project.package)?;
         let directory = package
             .manifest_path
             .parent()
@@ -83,9 +73,7 @@ impl Repository {
         version: Option<&Version>,
         allow_dirty: bool,
     ) -> Result<Revision> {
-        let head = git_commit(sh, "HEAD").ok_or_else(|| {
-            refuse("the repository has no commit yet; a release is made of a commit")
-        })?;
+        let head = git_commit(sh, "HEAD").ok_or_else(|| no_commit(sh))?;
         let version_of_head = &self.work_tree_version;
         let wanted = version.unwrap_or(version_of_head).clone();
         let tag = git_commit(sh, &format!("refs/tags/{}", wanted.tag()));
@@ -117,14 +105,14 @@ impl Repository {
         .is_empty())
     }
 
-    /// The archive that `dist/` has stored, if it is of this commit and cargo; else a new one.
+    /// The archive that `dist/` has stored, if it is of this commit and this `cargo --version`; else a new one.
     pub fn archive(
         &self,
         sh: &Shell,
         revision: &Revision,
+        cargo: &str,
         stored: Option<(SourceRecord, Vec<u8>)>,
     ) -> Result<(SourceRecord, Vec<u8>)> {
-        let cargo = cmd!(sh, "cargo --version").quiet().read()?;
         if let Some((source, bytes)) = stored {
             let same = source.commit == revision.commit
                 && source.cargo == cargo
@@ -139,7 +127,7 @@ impl Repository {
                 ));
             }
         }
-        self.package(sh, revision, cargo)
+        self.package(sh, revision, cargo.to_string())
     }
 
     fn package(
@@ -158,14 +146,15 @@ impl Repository {
             false => self.clone_into(sh, &room, revision)?,
         };
         let _directory = sh.push_dir(&checkout);
-        let metadata = metadata(sh)?;
-        let package = find_package(&metadata, &self.package)?;
+        let metadata = Metadata::read(sh)?;
+        let package = metadata.package(&self.package)?;
         if package.version != version.to_string() {
             return Err(refuse(format!("tag {} has version {} of {name}; the tag and the version must agree: move the tag, or release {}", version.tag(), package.version, package.version)));
         }
         let target = room.join("target");
         let locked = (!revision.dirty).then_some("--locked");
-        cmd!(sh, "cargo package --quiet --no-verify --allow-dirty {locked...} --package {name} --target-dir {target}")
+        let program = toolchain::cargo();
+        cmd!(sh, "{program} package --quiet --no-verify --allow-dirty {locked...} --package {name} --target-dir {target}")
             .quiet()
             .run_checked(|| format!("`cargo package` of {name} at {}", revision.commit))?;
         let file = format!("{name}-{version}.crate");
@@ -202,24 +191,36 @@ impl Repository {
     }
 }
 
-fn metadata(sh: &Shell) -> Result<Metadata> {
-    let text = cmd!(sh, "cargo metadata --no-deps --format-version 1")
-        .quiet()
-        .read()
-        .context("reading the workspace")?;
-    Ok(serde_json::from_str(&text)?)
+impl Metadata {
+    pub fn read(sh: &Shell) -> Result<Metadata> {
+        let cargo = toolchain::cargo();
+        let text = cmd!(sh, "{cargo} metadata --no-deps --format-version 1")
+            .quiet()
+            .read()
+            .context("reading the workspace")?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    fn package(&self, name: &ProgramName) -> Result<&Package> {
+        let mut packages = self.packages.iter();
+        let found = packages.find(|package| package.name == name.as_str());
+        found.ok_or_else(|| {
+            refuse(format!(
+                "the workspace has no package `{name}`; `[project] package` in nodes.toml names it"
+            ))
+        })
+    }
 }
 
-fn find_package<'a>(metadata: &'a Metadata, name: &ProgramName) -> Result<&'a Package> {
-    let found = metadata
-        .packages
-        .iter()
-        .find(|package| package.name == name.as_str());
-    found.ok_or_else(|| {
-        refuse(format!(
-            "the workspace has no package `{name}`; `[project] package` in nodes.toml names it"
-        ))
-    })
+fn no_commit(sh: &Shell) -> Error {
+    let repository = cmd!(sh, "git rev-parse --git-dir").quiet().ignore_stderr();
+    match repository.read() {
+        Ok(_) => refuse("the repository has no commit yet; a release is made of a commit"),
+        Err(_) => refuse(format!(
+            "{} is no git repository; a release is made of a commit",
+            sh.current_dir().display()
+        )),
+    }
 }
 
 fn git_commit(sh: &Shell, name: &str) -> Option<String> {

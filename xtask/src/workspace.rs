@@ -2,38 +2,29 @@
 
 use crate::inventory::{Address, Inventory};
 use crate::plan::ThisMachine;
-use crate::source::Repository;
+use crate::source::{Metadata, Repository};
 use crate::ssh::Programs;
+use crate::toolchain::{has_std, Toolchain};
 use crate::words::{refuse, Target};
-use anyhow::{Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use anyhow::Result;
+use camino::Utf8PathBuf;
 use std::collections::BTreeSet;
-use xshell::{cmd, Shell};
+use xshell::Shell;
 
 pub struct Workspace {
     pub sh: Shell,
     pub root: Utf8PathBuf,
     pub inventory: Inventory,
+    metadata: Metadata,
 }
 
 impl Workspace {
     /// `nodes` is `--nodes`; without it XTASK_NODES, then `nodes.toml` at the root.
     pub fn open(nodes: Option<&str>) -> Result<Workspace> {
         let sh = Shell::new()?;
-        let manifest = cmd!(
-            sh,
-            "cargo locate-project --workspace --message-format plain"
-        )
-        .quiet()
-        .read();
-        let manifest =
-            Utf8PathBuf::from(manifest.map_err(|_| {
-                refuse("no Cargo workspace here; change to the project's directory")
-            })?);
-        let root = manifest
-            .parent()
-            .context("a manifest lies in a directory")?
-            .to_owned();
+        let metadata = Metadata::read(&sh)
+            .map_err(|_| refuse("no Cargo workspace here; change to the project's directory"))?;
+        let root = metadata.workspace_root.clone();
         let named = nodes
             .map(String::from)
             .or_else(|| std::env::var("XTASK_NODES").ok());
@@ -52,6 +43,7 @@ impl Workspace {
             sh,
             root,
             inventory,
+            metadata,
         })
     }
 
@@ -63,11 +55,9 @@ impl Workspace {
         self.root.join("install.sh")
     }
 
-    /// The package's `rust-version`, as it stands in the work tree.
-    pub fn rust_version(&self) -> Result<Option<String>> {
-        Ok(Repository::open(&self.sh, &self.inventory.project)?
-            .rust_version()
-            .map(String::from))
+    /// The package that is released, as the work tree has it now.
+    pub fn repository(&self) -> Result<Repository> {
+        Repository::open(&self.metadata, &self.inventory.project)
     }
 
     /// ssh and scp, or what XTASK_SSH and XTASK_SCP name in their place.
@@ -81,47 +71,17 @@ impl Workspace {
         }
     }
 
-    /// `rustc -vV`: who builds here, and for which host.
-    pub fn toolchain(&self) -> Result<String> {
-        let sh = &self.sh;
-        cmd!(sh, "rustc -vV")
-            .quiet()
-            .read()
-            .map_err(|_| refuse("no rustc in the PATH; install Rust"))
-    }
-
-    pub fn host(&self) -> Result<Target> {
-        host_of(&self.toolchain()?)
-    }
-
-    pub fn this_machine(&self, toolchain: &str) -> Result<ThisMachine> {
-        let host = host_of(toolchain)?;
-        let local = self
-            .inventory
-            .nodes
-            .iter()
-            .filter(|node| node.host == Address::Local);
-        let mut installed: BTreeSet<Target> = local
-            .map(|node| node.target.clone())
-            .filter(|target| self.has_std(target))
+    pub fn this_machine(&self, toolchain: &Toolchain) -> Result<ThisMachine> {
+        let host = toolchain.host()?;
+        let nodes = self.inventory.nodes.iter();
+        let local = nodes.filter(|node| node.host == Address::Local);
+        let targets = local.map(|node| &node.target);
+        // A compiler has its own host's.
+        let mut installed: BTreeSet<Target> = targets
+            .filter(|target| **target != host && has_std(target))
+            .cloned()
             .collect();
         installed.insert(host.clone());
         Ok(ThisMachine { host, installed })
     }
-
-    fn has_std(&self, target: &Target) -> bool {
-        let (sh, triple) = (&self.sh, target.as_str());
-        let library = cmd!(sh, "rustc --print target-libdir --target {triple}")
-            .quiet()
-            .ignore_stderr()
-            .read();
-        library.is_ok_and(|path| Utf8Path::new(&path).is_dir())
-    }
-}
-
-fn host_of(toolchain: &str) -> Result<Target> {
-    let host = toolchain
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "));
-    Target::parse(host.context("rustc -vV names no host")?)
 }

@@ -12,6 +12,7 @@ use crate::schedule::{run_all, Weight};
 use crate::script::{Job, Mark, Marks, HEARTBEAT_WINDOW};
 use crate::ssh;
 use crate::store::Store;
+use crate::toolchain::Toolchain;
 use crate::words::{refuse, Digest, ObjectName, Version};
 use crate::workspace::Workspace;
 use anyhow::{bail, Context, Result};
@@ -31,7 +32,7 @@ pub fn run(workspace: &Workspace, flags: flags::Check, console: &Console) -> Res
     let plan = Plan::make(
         &workspace.inventory,
         &selection,
-        &workspace.this_machine(&workspace.toolchain()?)?,
+        &workspace.this_machine(&Toolchain::ask()?)?,
     )?;
     let installer = flags
         .install
@@ -39,7 +40,7 @@ pub fn run(workspace: &Workspace, flags: flags::Check, console: &Console) -> Res
         .transpose()?;
     let question = Question {
         project: &workspace.inventory.project,
-        rust_version: workspace.rust_version()?,
+        rust_version: workspace.repository()?.rust_version().map(String::from),
         installer,
     };
     let nodes: Vec<&Node> = plan.nodes().collect();

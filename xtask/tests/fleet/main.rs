@@ -2,6 +2,7 @@
 //!
 //! Needs Linux and openssh-server, as `cargo xtask ci` installs it. Tests that mount something say so, and need root.
 
+mod again;
 mod article;
 mod builds;
 mod connections;
