@@ -3,7 +3,8 @@
 //! The index is believed, and nothing else: an object whose bytes it does not name is refused.
 
 use crate::destination::{published_manifest, published_source};
-use crate::dist::{remove_if_there, write_whole, Dist};
+use crate::dist::Dist;
+use crate::files::{remove_if_there, write_whole};
 use crate::index::Listed;
 use crate::process::Interrupt;
 use crate::sign;

@@ -1,6 +1,7 @@
 //! A step of a release: every job of the plan on its host, each in a thread of its own; finished binaries are checked, named, recorded and sealed.
 
-use crate::dist::{remove_if_there, Dist};
+use crate::dist::Dist;
+use crate::files::remove_if_there;
 use crate::gate::{Gate, HANDSHAKES};
 use crate::history::{self, History};
 use crate::hooks::MachineHooks;

@@ -1,15 +1,14 @@
 //! `dist/`: what is built of each version, under a lock, written so that a kill at any moment loses nothing that was finished.
 
+use crate::files::{self, make_directory, remove_if_there, sync_directory, write_whole, PARTIAL};
 use crate::manifest::SourceRecord;
 use crate::state::{Record, State};
 use crate::words::{artifact_file, Artifact, Digest, NodeName, Platform, ProgramName, Version};
 use anyhow::{bail, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::fs::{self, File};
 use std::sync::Mutex;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// `dist/<version>/`, held by this process until it is dropped.
 pub struct Dist {
@@ -59,7 +58,7 @@ impl Dist {
 
     /// A name for a file that is not finished; what is left of one is removed by the next run.
     pub fn partial(&self, name: &str) -> Utf8PathBuf {
-        self.directory.join(format!(".partial-{name}"))
+        self.directory.join(format!("{PARTIAL}{name}"))
     }
 
     pub fn artifact_file(&self, platform: Platform) -> String {
@@ -203,20 +202,10 @@ impl Drop for Dist {
 fn lock(directory: &Utf8Path) -> Result<File> {
     let path = directory.join(".lock");
     let file = File::create(&path).with_context(|| format!("{path} cannot be written"))?;
-    let deadline = Instant::now() + LOCK_PATIENCE;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                thread::sleep(LOCK_PATIENCE / 20)
-            }
-            Err(TryLockError::WouldBlock) => {
-                bail!("another release is at work in {directory}; wait for it, or stop it")
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("{path} cannot be locked"))
-            }
-        }
+    let locked = files::lock(&file, LOCK_PATIENCE);
+    match locked.with_context(|| format!("{path} cannot be locked"))? {
+        true => Ok(file),
+        false => bail!("another release is at work in {directory}; wait for it, or stop it"),
     }
 }
 
@@ -248,50 +237,11 @@ fn remove_partials(directory: &Utf8Path) -> Result<()> {
         .with_context(|| format!("reading {directory}"))?
     {
         let entry = entry?;
-        if entry.file_name().starts_with(".partial-") {
+        if entry.file_name().starts_with(PARTIAL) {
             remove_if_there(entry.path())?;
         }
     }
     Ok(())
-}
-
-pub fn make_directory(path: &Utf8Path) -> Result<()> {
-    fs::create_dir_all(path).with_context(|| format!("{path} cannot be made"))
-}
-
-pub fn remove_if_there(path: &Utf8Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("{path} cannot be removed"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A reader, now or after a crash, finds the old text or the new one, whole.
-pub fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
-    let directory = path.parent().expect("a file lies in a directory");
-    let name = path.file_name().expect("a file has a name");
-    let partial = directory.join(format!(".partial-{name}.{}", std::process::id()));
-    let write = || {
-        let mut file = File::create(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    let written = write().with_context(|| format!("{path} cannot be written"));
-    if written.is_err() {
-        let _ = fs::remove_file(&partial);
-    }
-    written?;
-    sync_directory(directory)
-}
-
-/// Makes a rename in it outlast a power cut.
-pub fn sync_directory(directory: &Utf8Path) -> Result<()> {
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .with_context(|| format!("{directory} cannot be synced"))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod doctor;
 #[cfg(test)]
 #[path = "../tests/publish/fake.rs"]
 mod fake;
+mod files;
 mod flags;
 mod formula;
 mod gate;

@@ -1,6 +1,7 @@
 //! A step of a release: sidecars, signatures, `SHA256SUMS` and `release.json` in `dist/`, and the check that they still hold.
 
-use crate::dist::{write_whole, Dist};
+use crate::dist::Dist;
+use crate::files::{remove_if_there, write_whole};
 use crate::index::{sum_line, sums, Entry, Listed};
 use crate::inventory::Project;
 use crate::manifest::{Manifest, SourceRecord};
@@ -22,7 +23,7 @@ pub fn seal_file(dist: &Dist, file: &str, sha256: &Digest, signer: Option<&Signe
     match (signer, fs::read(&path).ok()) {
         (None, None) => Ok(()),
         // A key that was taken out of nodes.toml signs nothing any more.
-        (None, Some(_)) => crate::dist::remove_if_there(&path),
+        (None, Some(_)) => remove_if_there(&path),
         (Some(signer), Some(old)) if signer.verifies(sha256, file, &old)? => Ok(()),
         (Some(signer), _) => write_whole(&path, &signer.sign(sha256, file)?),
     }

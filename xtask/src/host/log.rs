@@ -1,6 +1,6 @@
 //! A session's log: the session writes its raw output to one file, and each line of it gets a time and goes into the node's log.
 
-use crate::dist::remove_if_there;
+use crate::files::remove_if_there;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs::{self, File};

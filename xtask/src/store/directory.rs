@@ -1,15 +1,14 @@
 //! A directory as a store: a link creates, a rename replaces, and a lock keeps one change from another.
 
 use super::{Generation, Held, Object, Stat, Written};
-use crate::dist::{make_directory, remove_if_there, sync_directory, write_whole};
+use crate::files::{self, make_directory, remove_if_there, sync_directory, write_whole, PARTIAL};
 use crate::words::{refuse, Digest, ObjectName, Version};
 use anyhow::{bail, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A directory that is a store: what a web server or `install.sh` reads as it stands.
 pub struct DirStore {
@@ -20,7 +19,7 @@ pub struct DirStore {
 
 /// The serials of the views in a directory store; a bucket keeps them as metadata.
 const SERIALS: &str = ".views.json";
-const LOCK_DEADLINE: Duration = Duration::from_secs(30);
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the protocol's tests see of a directory store, and where they stop it.
 #[cfg(test)]
@@ -70,7 +69,7 @@ impl DirStore {
         for entry in walk(&self.root)? {
             if entry
                 .file_name()
-                .is_some_and(|name| name.starts_with(".partial-"))
+                .is_some_and(|name| name.starts_with(PARTIAL))
             {
                 remove_if_there(&entry)?;
             }
@@ -83,21 +82,10 @@ impl DirStore {
         let path = self.root.join(".lock");
         let file = File::create(&path)
             .with_context(|| format!("store {} cannot be written", self.root))?;
-        let deadline = Instant::now() + LOCK_DEADLINE;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(error)) => {
-                    return Err(error).with_context(|| format!("{path} cannot be locked"))
-                }
-                Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
-                    bail!(
-                        "another publisher has held {path} for {}s; stop it and run this again",
-                        LOCK_DEADLINE.as_secs()
-                    )
-                }
-                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(5)),
-            }
+        let locked = files::lock(&file, LOCK_PATIENCE);
+        match locked.with_context(|| format!("{path} cannot be locked"))? {
+            true => Ok(file),
+            false => Err(held_too_long(&path)),
         }
     }
 
@@ -193,7 +181,7 @@ impl DirStore {
             return Ok(Written::Refused);
         }
         let partial = directory.join(format!(
-            ".partial-{}",
+            "{PARTIAL}{}",
             path.file_name().expect("an object has a name")
         ));
         remove_if_there(&partial)?;
@@ -265,6 +253,13 @@ impl DirStore {
     }
 }
 
+fn held_too_long(lock: &Utf8Path) -> anyhow::Error {
+    anyhow::anyhow!(
+        "another publisher has held {lock} for {}s; stop it and run this again",
+        LOCK_PATIENCE.as_secs()
+    )
+}
+
 fn copy_synced(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
     let mut target = File::create(to)?;
     std::io::copy(&mut File::open(from)?, &mut target)?;
@@ -295,6 +290,7 @@ fn walk(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
 mod tests {
     use super::*;
     use crate::store::Store;
+    use std::thread;
 
     fn room() -> (xshell::TempDir, Store, Utf8PathBuf) {
         let directory = xshell::Shell::new().unwrap().create_temp_dir().unwrap();
