@@ -29,7 +29,13 @@ pub fn run(workspace: &Workspace, flags: flags::Doctor, console: &Console) -> Re
     if let Store::Gsutil(bucket) = &store {
         ui.result(&format!("login    that of {}", bucket.version()?));
     }
-    store.preflight()?;
+    match &store {
+        Store::Dir(directory) => ui.result(&format!(
+            "login    none; the directory {}",
+            directory.condition()?
+        )),
+        Store::Gcs(_) | Store::Gsutil(_) => store.preflight()?,
+    }
     let index = store.index()?;
     let latest = index
         .latest

@@ -2,8 +2,10 @@
 
 use super::{Generation, Held, Object, Stat, Written};
 use crate::files::{self, make_directory, remove_if_there, sync_directory, write_whole, PARTIAL};
+use crate::index::Views;
+use crate::process::Timed;
 use crate::words::{refuse, Digest, ObjectName, Version};
-use anyhow::{bail, Context, Result};
+use anyhow::{anyhow, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -19,6 +21,7 @@ pub struct DirStore {
 
 /// The serials of the views in a directory store; a bucket keeps them as metadata.
 const SERIALS: &str = ".views.json";
+const LOCK: &str = ".lock";
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the protocol's tests see of a directory store, and where they stop it.
@@ -63,15 +66,54 @@ pub fn absolute(location: &str) -> Result<Utf8PathBuf> {
 
 impl DirStore {
     pub fn preflight(&self) -> Result<()> {
+        self.check_it_is_ours()?;
         make_directory(&self.root)?;
         let _lock = self.lock()?;
-        // Whoever held the lock before us is done or dead: what is half written is nobody's.
-        for entry in walk(&self.root)? {
-            if entry
-                .file_name()
-                .is_some_and(|name| name.starts_with(PARTIAL))
-            {
-                remove_if_there(&entry)?;
+        self.sweep()
+    }
+
+    /// A directory that holds something else was named by mistake, and is no place for a release. Only looks.
+    pub fn check_it_is_ours(&self) -> Result<()> {
+        let entries = list(&self.root)?;
+        // Looked for after the list was read: another publisher may just be making its first index.
+        // A store that was filled by other means has its pointers, and no index; the publish itself says what to do then.
+        let is_store =
+            [ObjectName::INDEX, Views::VERSIONS].map(|name| self.root.join(name).exists());
+        let foreign = entries.iter().find(|entry| !is_of_a_first_publish(entry));
+        match foreign {
+            Some(entry) if !is_store.contains(&true) => Err(refuse(format!(
+                "{} is no store and not empty (`{}` is there); name an empty directory, or one that does not exist yet",
+                self.root,
+                entry.name.escape_debug()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it could be published to, in words; nothing is written to find out.
+    pub fn condition(&self) -> Result<&'static str> {
+        self.check_it_is_ours()?;
+        if !self.root.exists() {
+            return Ok("is not there yet; the first publish makes it");
+        }
+        // The mode bits alone say nothing of a file system that is mounted to be read.
+        let writable = Timed::new("test", LOCK_PATIENCE)
+            .args(["-w", self.root.as_str()])
+            .run()?;
+        Ok(match writable.status.success() {
+            true => "can be written to",
+            false => "cannot be written to from here; it can be read",
+        })
+    }
+
+    /// Whoever held the lock before us is done or dead: what it left half written is nobody's.
+    fn sweep(&self) -> Result<()> {
+        for entry in list(&self.root)? {
+            let path = self.root.join(&entry.name);
+            match entry.version() {
+                Some(version) => sweep_version(&path, &version)?,
+                None if is_half_written_at_root(&entry.name) => remove_if_there(&path)?,
+                None => {}
             }
         }
         Ok(())
@@ -79,12 +121,27 @@ impl DirStore {
 
     /// Held for one change at a time.
     fn lock(&self) -> Result<File> {
-        let path = self.root.join(".lock");
+        let path = self.root.join(LOCK);
         let file = File::create(&path)
             .with_context(|| format!("store {} cannot be written", self.root))?;
         let locked = files::lock(&file, LOCK_PATIENCE);
         match locked.with_context(|| format!("{path} cannot be locked"))? {
             true => Ok(file),
+            false => Err(held_too_long(&path)),
+        }
+    }
+
+    /// A reader makes nothing: where no publisher was yet, there is nothing to wait for.
+    fn lock_to_read(&self) -> Result<Option<File>> {
+        let path = self.root.join(LOCK);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("reading {path}")),
+        };
+        let locked = files::lock_to_read(&file, LOCK_PATIENCE);
+        match locked.with_context(|| format!("{path} cannot be locked"))? {
+            true => Ok(Some(file)),
             false => Err(held_too_long(&path)),
         }
     }
@@ -116,7 +173,7 @@ impl DirStore {
     pub fn stat(&self, name: &ObjectName, text: &[u8]) -> Result<Option<Stat>> {
         step!(self, Open, name.as_str());
         // Under the lock, since a view and its serial are two files.
-        let _lock = self.lock()?;
+        let _lock = self.lock_to_read()?;
         let serial = self.serials()?.get(name.as_str()).copied().unwrap_or(0);
         let stat = |digest: Digest| Stat {
             same: digest == Digest::of(text),
@@ -234,8 +291,10 @@ impl DirStore {
 
     fn serials(&self) -> Result<BTreeMap<String, u64>> {
         match fs::read(self.root.join(SERIALS)) {
-            Ok(text) => serde_json::from_slice(&text)
-                .with_context(|| format!("{}/{SERIALS} is damaged; remove it", self.root)),
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+                let path = self.root.join(SERIALS);
+                anyhow!("{path} is damaged ({error}); remove it, and the next publish writes every view again")
+            }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
             Err(error) => Err(error).with_context(|| format!("reading {}/{SERIALS}", self.root)),
         }
@@ -254,7 +313,7 @@ impl DirStore {
 }
 
 fn held_too_long(lock: &Utf8Path) -> anyhow::Error {
-    anyhow::anyhow!(
+    anyhow!(
         "another publisher has held {lock} for {}s; stop it and run this again",
         LOCK_PATIENCE.as_secs()
     )
@@ -267,19 +326,77 @@ fn copy_synced(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
     target.sync_all()
 }
 
-/// The files of the store and of its versions' directories.
+struct Entry {
+    name: String,
+    is_directory: bool,
+}
+
+impl Entry {
+    /// A version's directory is named after it.
+    fn version(&self) -> Option<Version> {
+        let version = Version::parse(&self.name).ok();
+        version.filter(|_| self.is_directory)
+    }
+}
+
+/// What lies in a directory; nothing where there is none.
+fn list(directory: &Utf8Path) -> Result<Vec<Entry>> {
+    let reading = || format!("reading {directory}");
+    let entries = match directory.read_dir_utf8() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(reading)?,
+    };
+    let entry = |entry: std::io::Result<camino::Utf8DirEntry>| {
+        let entry = entry?;
+        Ok(Entry {
+            name: entry.file_name().to_string(),
+            is_directory: entry.file_type()?.is_dir(),
+        })
+    };
+    let entries: std::io::Result<Vec<Entry>> = entries.map(entry).collect();
+    entries.with_context(reading)
+}
+
+/// What a publisher that died before it wrote an index may have left.
+fn is_of_a_first_publish(entry: &Entry) -> bool {
+    entry.version().is_some()
+        || [LOCK, SERIALS].contains(&entry.name.as_str())
+        || is_half_written_at_root(&entry.name)
+}
+
+/// `.partial-versions.txt.4711`: a name that nothing but `write_whole` makes.
+fn is_half_written_at_root(name: &str) -> bool {
+    let object = name.strip_prefix(PARTIAL);
+    let process = object.and_then(|object| object.rsplit_once('.'));
+    process.is_some_and(|(_, id)| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// `.partial-ballistics-0.14.0-linux-x86_64`: a name that has the version's own in it, or one of its two lists'.
+fn sweep_version(directory: &Utf8Path, version: &Version) -> Result<()> {
+    for entry in list(directory)? {
+        let Some(object) = entry.name.strip_prefix(PARTIAL) else {
+            continue;
+        };
+        let is_list = ["SHA256SUMS", "release.json"]
+            .iter()
+            .any(|list| object.starts_with(list));
+        if is_list || object.contains(&format!("-{version}")) {
+            remove_if_there(&directory.join(&entry.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Every file, whoever put it there, for an import to look at.
 fn walk(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let mut files = Vec::new();
     let mut directories = vec![root.to_owned()];
     while let Some(directory) = directories.pop() {
-        for entry in directory
-            .read_dir_utf8()
-            .with_context(|| format!("reading {directory}"))?
-        {
-            let entry = entry?;
-            match entry.file_type()?.is_dir() {
-                true => directories.push(entry.path().to_owned()),
-                false => files.push(entry.path().to_owned()),
+        for entry in list(&directory)? {
+            let path = directory.join(&entry.name);
+            match entry.is_directory {
+                true => directories.push(path),
+                false => files.push(path),
             }
         }
     }
@@ -402,12 +519,68 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_publisher_left_half_written_goes() {
+    fn what_a_killed_publisher_left_half_written_goes_and_nothing_else() {
         let (_directory, store, root) = room();
-        let left = root.join("store/1.0.0/.partial-b");
-        make_directory(left.parent().unwrap()).unwrap();
-        fs::write(&left, "half").unwrap();
+        let own = [
+            "1.0.0/.partial-b-1.0.0-linux-x86_64",
+            "1.0.0/.partial-SHA256SUMS.12",
+            ".partial-versions.txt.4711",
+        ];
+        let foreign = [
+            ".partial-upload.jpg",
+            "1.0.0/.partial-upload.jpg",
+            "1.0.0/photos/.partial-b-1.0.0-linux-x86_64",
+            "photos/.partial-versions.txt.4711",
+        ];
+        for name in own.iter().chain(&foreign).chain(&["index.json"]) {
+            let path = root.join("store").join(name);
+            make_directory(path.parent().unwrap()).unwrap();
+            fs::write(&path, "half").unwrap();
+        }
         store.preflight().unwrap();
-        assert!(!left.exists());
+        for name in own {
+            assert!(!root.join("store").join(name).exists(), "{name}");
+        }
+        for name in foreign {
+            assert!(root.join("store").join(name).exists(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_holds_something_else_is_refused_and_left_as_it_is() {
+        let (_directory, _, root) = room();
+        let home = root.join("home");
+        make_directory(&home.join("photos")).unwrap();
+        let store = Store::directory(home.as_str()).unwrap();
+        let error = store.preflight().unwrap_err();
+        assert!(error.downcast_ref::<crate::words::Refusal>().is_some());
+        assert_eq!(
+            error.to_string(),
+            format!("{home} is no store and not empty (`photos` is there); name an empty directory, or one that does not exist yet")
+        );
+        let names: Vec<String> = list(&home).unwrap().into_iter().map(|e| e.name).collect();
+        assert_eq!(names, ["photos"]);
+        // What a first publish that died has left is no stranger, and an index makes a store of anything.
+        fs::rename(home.join("photos"), home.join("1.0.0")).unwrap();
+        store.preflight().unwrap();
+        make_directory(&home.join("photos")).unwrap();
+        fs::write(home.join("index.json"), "{}").unwrap();
+        store.preflight().unwrap();
+    }
+
+    #[test]
+    fn a_reader_makes_nothing() {
+        let (_directory, _, root) = room();
+        let nowhere = root.join("nowhere");
+        let store = Store::directory(nowhere.as_str()).unwrap();
+        let view = ObjectName::view("versions.txt");
+        assert!(store.stat(&view, b"").unwrap().is_none());
+        assert!(store.read(&view).unwrap().is_none());
+        assert_eq!(store.names().unwrap(), [""; 0]);
+        assert!(!nowhere.exists());
+        make_directory(&nowhere).unwrap();
+        fs::write(nowhere.join("versions.txt"), "1").unwrap();
+        assert!(store.stat(&view, b"1").unwrap().unwrap().same);
+        assert!(!nowhere.join(".lock").exists());
     }
 }

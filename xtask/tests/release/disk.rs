@@ -1,7 +1,7 @@
 //! A `dist/` that cannot be written. Permission bits do not stop root, so the release runs in a mount namespace of its own.
 #![cfg(target_os = "linux")]
 
-use crate::project::Project;
+use crate::project::{host_target, node, Project};
 use crate::run::Ran;
 use crate::tree;
 
@@ -36,8 +36,7 @@ fn a_read_only_store_is_named_before_anything_is_built() {
     let project = Project::new();
     let store = project.beside("store");
     std::fs::create_dir(&store).unwrap();
-    let read_only = "mount --bind ../store ../store && mount -o remount,bind,ro ../store";
-    with_mount(&project, read_only, "release --local --to ../store")
+    with_mount(&project, READ_ONLY_STORE, "release --local --to ../store")
         .exits(1)
         .says(&["/store", "Read-only file system"]);
     assert!(!project.path("dist/0.14.0").exists());
@@ -45,6 +44,41 @@ fn a_read_only_store_is_named_before_anything_is_built() {
         .xtask(&format!("release --local --to {}", store.display()))
         .exits(0);
     crate::checker::check_at_rest(&store);
+}
+
+const READ_ONLY_STORE: &str = "mount --bind ../store ../store && mount -o remount,bind,ro ../store";
+
+/// Everything but a publish: as its owner on a backup, or anybody on a web server's directory.
+#[test]
+fn what_only_reads_a_store_works_where_nothing_can_be_written() {
+    let project = Project::new();
+    let store = project.beside("store");
+    let publish = format!("[publish]\nstore = \"{}\"\n", store.display());
+    project.write_nodes(&format!("{publish}{}", node("here", host_target(), "")));
+    project.xtask("release").exits(0);
+    // A copy without dot files is as good.
+    for hidden in [".lock", ".views.json"] {
+        std::fs::remove_file(store.join(hidden)).unwrap();
+    }
+    let before = tree::read(&store);
+    for line in [
+        "doctor",
+        "verify",
+        "plan",
+        "release --dry-run",
+        "publish --dry-run",
+    ] {
+        let ran = with_mount(&project, READ_ONLY_STORE, line).exits(0);
+        assert!(!ran.stderr.contains("cannot be"), "{line}: {}", ran.stderr);
+        tree::assert_same(&before, &tree::read(&store));
+        project.xtask(line).exits(0);
+        tree::assert_same(&before, &tree::read(&store));
+    }
+    let doctor = with_mount(&project, READ_ONLY_STORE, "doctor").stdout;
+    assert!(
+        doctor.contains("the directory cannot be written to from here"),
+        "{doctor}"
+    );
 }
 
 /// The release needs about 1.5 MB there; with less it stops at one place after the other.

@@ -127,3 +127,47 @@ fn a_view_that_was_edited_is_found_by_verify_and_repaired_by_a_publish() {
     project.xtask(&publish(&store)).exits(0);
     check_at_rest(&store);
 }
+
+/// `--to ~/Downloads`, say: nothing there may go, and nothing come.
+#[test]
+fn a_directory_that_is_no_store_is_refused_and_left_as_it_is() {
+    let (project, store) = project();
+    write(&store.join("photos/.partial-upload.jpg"), "half a photo");
+    let before = tree::read(&store);
+    let says = " is no store and not empty (`photos` is there); name an empty directory, or one that does not exist yet";
+    for line in [publish(&store), format!("doctor --to {}", store.display())] {
+        project.xtask(&line).exits(2).says(&[says]);
+        tree::assert_same(&before, &tree::read(&store));
+    }
+    // Pointers without an index: somebody's store, made by other means.
+    write(&store.join("versions.txt"), "linux-x86_64:0.13.0\n");
+    let before = tree::read(&store);
+    project
+        .xtask(&publish(&store))
+        .exits(2)
+        .says(&["`cargo xtask publish --import` makes an index that keeps them"]);
+    let mut after = tree::read(&store);
+    after.remove(".lock");
+    tree::assert_same(&before, &after);
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_only_made_by_a_publish() {
+    let (project, store) = project();
+    let to = store.display();
+    let ran = project.xtask(&format!("doctor --to {to}")).exits(0);
+    for expected in [
+        "login    none; the directory is not there yet; the first publish makes it\n",
+        "index    serial 0, 0 versions, latest nothing\n",
+    ] {
+        assert!(ran.stdout.contains(expected), "{}", ran.stdout);
+    }
+    // All that the first publish would write, and no more than said.
+    let ran = project
+        .xtask(&format!("publish --to {to} --dry-run"))
+        .exits(0);
+    let view = format!("create  {to}/versions.txt (");
+    assert!(ran.stdout.contains(&view), "{}", ran.stdout);
+    assert!(!ran.stderr.contains("dry run: store"), "{}", ran.stderr);
+    assert!(!store.exists());
+}
