@@ -16,59 +16,74 @@ struct Step {
     name: &'static str,
     does: &'static str,
     run: fn(&Check) -> Result<()>,
+    runs: Runs,
     /// Whether a run without `--step` has it.
     asked_for: fn(&flags::Ci) -> bool,
 }
 
 const TEST: &str = "test";
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    Anywhere,
+    OnLinux,
+}
+
 const STEPS: [Step; 9] = [
     Step {
         name: "packages",
         does: "install what the other steps need",
         run: packages::install,
+        runs: Runs::Anywhere,
         asked_for: |_| true,
     },
     Step {
         name: "format",
         does: "rustfmt's defaults",
         run: format,
+        runs: Runs::Anywhere,
         asked_for: |_| true,
     },
     Step {
         name: "clippy",
         does: "clippy with warnings denied",
         run: clippy,
+        runs: Runs::Anywhere,
         asked_for: |_| true,
     },
     Step {
         name: "shell",
         does: "shellcheck on every shell script",
         run: shell,
+        runs: Runs::Anywhere,
         asked_for: |_| true,
     },
     Step {
         name: "docs",
         does: "rustdoc of the library with warnings denied",
         run: docs,
+        runs: Runs::Anywhere,
         asked_for: |_| true,
     },
     Step {
         name: "smoke",
         does: "the README's main command in a fresh clone and an empty HOME",
         run: smoke::run,
+        runs: Runs::Anywhere,
         asked_for: |_| true,
     },
     Step {
         name: "cross",
         does: "a release of real macOS programs, cross-built",
         run: cross::run,
+        runs: Runs::OnLinux,
         asked_for: |flags| flags.cross,
     },
     Step {
         name: "rehearsal",
         does: "a release of all ten platforms with real files, from this one machine",
         run: rehearsal,
+        runs: Runs::OnLinux,
         asked_for: |flags| flags.rehearsal,
     },
     // Last, so that the run ends with the test runner's own summary.
@@ -76,6 +91,7 @@ const STEPS: [Step; 9] = [
         name: TEST,
         does: "every test",
         run: test,
+        runs: Runs::OnLinux,
         asked_for: |_| true,
     },
 ];
@@ -96,7 +112,9 @@ pub fn run(workspace: &Workspace, flags: flags::Ci, console: &Console) -> Result
         return Ok(());
     }
     let check = Check { workspace, console };
-    for step in chosen(&flags)? {
+    let steps = chosen(&flags)?;
+    refuse_elsewhere(std::env::consts::OS, &steps)?;
+    for step in steps {
         let started = Instant::now();
         console.ui.say(&format!("==> {}: {}", step.name, step.does));
         (step.run)(&check)?;
@@ -127,6 +145,30 @@ fn chosen(flags: &flags::Ci) -> Result<Vec<&'static Step>> {
         false => flags.step.iter().any(|name| name == step.name),
     };
     Ok(STEPS.iter().filter(wanted).collect())
+}
+
+/// Known before half an hour of checks, not after.
+fn refuse_elsewhere(os: &str, steps: &[&Step]) -> Result<()> {
+    let (linux, anywhere): (Vec<&Step>, Vec<&Step>) =
+        steps.iter().partition(|step| step.runs == Runs::OnLinux);
+    if os == "linux" || linux.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = linux.iter().map(|step| step.name).collect();
+    let way_out = match anywhere.is_empty() {
+        true => "run it on Linux".to_string(),
+        false => {
+            let rest: Vec<String> = anywhere
+                .iter()
+                .map(|step| format!("--step {}", step.name))
+                .collect();
+            format!(
+                "run the checks on Linux, or the others here: `cargo xtask ci {}`",
+                rest.join(" ")
+            )
+        }
+    };
+    Err(refuse(format!("step `{}` needs Linux (its mount namespaces stand for other systems), and this is {os}; {way_out}", names.join("`, `"))))
 }
 
 /// A step's longest command; far more than any of them needs.
@@ -247,4 +289,33 @@ fn is_shell(path: &camino::Utf8Path) -> bool {
     let interpreter = String::from_utf8_lossy(first);
     let by_first_line = interpreter.starts_with("#!") && interpreter.trim_end().ends_with("sh");
     by_first_line || path.extension() == Some("sh")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(names: &[&str]) -> Vec<&'static Step> {
+        let named = |step: &&Step| names.contains(&step.name);
+        STEPS.iter().filter(named).collect()
+    }
+
+    #[test]
+    fn a_system_without_mount_namespaces_is_told_so_by_name() {
+        let all = steps(&["packages", "format", "test"]);
+        assert!(refuse_elsewhere("linux", &all).is_ok());
+        assert_eq!(
+            refuse_elsewhere("macos", &all).unwrap_err().to_string(),
+            "step `test` needs Linux (its mount namespaces stand for other systems), and this is macos; \
+             run the checks on Linux, or the others here: `cargo xtask ci --step packages --step format`"
+        );
+        assert!(refuse_elsewhere("freebsd", &steps(&["format", "docs"])).is_ok());
+        let error = refuse_elsewhere("openbsd", &steps(&["test"])).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("this is openbsd; run it on Linux"),
+            "{error}"
+        );
+    }
 }

@@ -2,82 +2,110 @@
 
 use super::{Check, DEADLINE};
 use crate::process::{is_installed, Timed};
+use crate::ui::Ui;
 use crate::words::refuse;
 use anyhow::{bail, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use std::collections::BTreeSet;
+use std::env::consts::OS;
 
-/// A program, and the package that brings it, per package manager.
+/// A program, and the package that brings it: `None` where a package manager has none.
 struct Tool {
     program: &'static str,
+    needed: Needed,
     apt: &'static str,
-    dnf: &'static str,
-    pacman: &'static str,
-    brew: &'static str,
-    pkg: &'static str,
+    dnf: Option<&'static str>,
+    pacman: Option<&'static str>,
+    brew: Option<&'static str>,
+    pkg: Option<&'static str>,
 }
 
-const fn same(program: &'static str, package: &'static str) -> Tool {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    Everywhere,
+    /// By the tests, which make other systems out of Linux's mount namespaces.
+    OnLinux,
+}
+
+/// A tool whose package has one name wherever the tests run.
+const fn on_linux(program: &'static str, package: &'static str) -> Tool {
     Tool {
         program,
+        needed: Needed::OnLinux,
         apt: package,
-        dnf: package,
-        pacman: package,
-        brew: package,
-        pkg: package,
+        dnf: Some(package),
+        pacman: Some(package),
+        brew: None,
+        pkg: None,
     }
 }
 
 const TOOLS: &[Tool] = &[
-    same("shellcheck", "shellcheck"),
-    same("curl", "curl"),
-    same("wget", "wget"),
-    same("tnftp", "tnftp"),
-    same("bash", "bash"),
-    same("dash", "dash"),
-    same("busybox", "busybox"),
-    same("mksh", "mksh"),
-    same("yash", "yash"),
-    same("zsh", "zsh"),
-    same("tcsh", "tcsh"),
-    same("fish", "fish"),
-    same("posh", "posh"),
-    same("openssl", "openssl"),
-    same("socat", "socat"),
-    same("setpriv", "util-linux"),
-    same("perl", "perl"),
-    same("python3", "python3"),
-    same("ruby", "ruby"),
     Tool {
-        apt: "ksh93u+m",
-        ..same("ksh93", "ksh93")
+        needed: Needed::Everywhere,
+        dnf: Some("ShellCheck"),
+        brew: Some("shellcheck"),
+        pkg: Some("hs-ShellCheck"),
+        ..on_linux("shellcheck", "shellcheck")
+    },
+    on_linux("curl", "curl"),
+    on_linux("wget", "wget"),
+    on_linux("tnftp", "tnftp"),
+    on_linux("bash", "bash"),
+    on_linux("dash", "dash"),
+    on_linux("busybox", "busybox"),
+    on_linux("mksh", "mksh"),
+    Tool {
+        pacman: None,
+        ..on_linux("yash", "yash")
+    },
+    on_linux("zsh", "zsh"),
+    on_linux("tcsh", "tcsh"),
+    on_linux("fish", "fish"),
+    Tool {
+        dnf: None,
+        pacman: None,
+        ..on_linux("posh", "posh")
+    },
+    on_linux("openssl", "openssl"),
+    on_linux("socat", "socat"),
+    on_linux("setpriv", "util-linux"),
+    on_linux("perl", "perl"),
+    on_linux("python3", "python3"),
+    on_linux("ruby", "ruby"),
+    Tool {
+        dnf: Some("ksh"),
+        pacman: None,
+        ..on_linux("ksh93", "ksh93u+m")
     },
     Tool {
         apt: "openssh-client",
-        pkg: "openssh-portable",
-        ..same("ssh-keygen", "openssh")
+        ..on_linux("ssh-keygen", "openssh")
     },
     Tool {
         apt: "openssh-server",
-        dnf: "openssh-server",
-        pkg: "openssh-portable",
-        ..same("sshd", "openssh")
+        dnf: Some("openssh-server"),
+        ..on_linux("sshd", "openssh")
     },
-    same("unshare", "util-linux"),
-    same("ps", "procps"),
+    on_linux("unshare", "util-linux"),
+    Tool {
+        apt: "procps",
+        ..on_linux("ps", "procps-ng")
+    },
 ];
 
 /// A package manager: what a person types, and what it calls a tool's package.
 struct Manager {
     program: &'static str,
     command: &'static str,
-    package: fn(&Tool) -> &'static str,
+    package: fn(&Tool) -> Option<&'static str>,
 }
 
 const MANAGERS: [Manager; 5] = [
     Manager {
         program: "apt-get",
         command: "apt-get install",
-        package: |tool| tool.apt,
+        package: |tool| Some(tool.apt),
     },
     Manager {
         program: "dnf",
@@ -103,7 +131,99 @@ const MANAGERS: [Manager; 5] = [
 
 pub fn install(check: &Check) -> Result<()> {
     check_components()?;
-    install_tools(check)?;
+    install_tools(check.console.ui)?;
+    match OS {
+        "linux" => {
+            check_namespaces()?;
+            prepare_neighbours(check)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn install_tools(ui: &Ui) -> Result<()> {
+    let missing: Vec<&Tool> = tools_of(OS)
+        .filter(|tool| !is_installed_anywhere(tool.program))
+        .collect();
+    if !missing.is_empty() {
+        get(&missing, ui)?;
+    }
+    ui.say(&format!("all {} tools are there", tools_of(OS).count()));
+    Ok(())
+}
+
+fn tools_of(os: &str) -> impl Iterator<Item = &'static Tool> + '_ {
+    let needed = move |tool: &&Tool| os == "linux" || tool.needed == Needed::Everywhere;
+    TOOLS.iter().filter(needed)
+}
+
+fn get(missing: &[&Tool], ui: &Ui) -> Result<()> {
+    let mut managers = MANAGERS.iter();
+    let manager = managers.find(|manager| is_installed(manager.program));
+    if !manager.is_some_and(|manager| manager.program == "apt-get") || !is_root()? {
+        return Err(refuse(request(manager, missing)));
+    }
+    let packages = packages(missing, |tool| Some(tool.apt));
+    ui.say(&format!("installing {}", packages.join(" ")));
+    apt_get(&["update", "-qq"])?;
+    let install = ["install", "-y", "-qq", "--no-install-recommends"];
+    apt_get(&[&install[..], &packages[..]].concat())?;
+    let mut missing = missing.iter();
+    match missing.find(|tool| !is_installed_anywhere(tool.program)) {
+        None => Ok(()),
+        Some(tool) => bail!(
+            "package {} was installed, and there is still no `{}`",
+            tool.apt,
+            tool.program
+        ),
+    }
+}
+
+/// What a person has to do who may not, or cannot, have it done.
+fn request(manager: Option<&Manager>, missing: &[&Tool]) -> String {
+    let package = |tool: &Tool| manager.and_then(|manager| (manager.package)(tool));
+    let strangers: Vec<&str> = missing
+        .iter()
+        .filter(|tool| package(tool).is_none())
+        .map(|tool| tool.program)
+        .collect();
+    let (packages, strangers) = (packages(missing, package), strangers.join(", "));
+    let Some(manager) = manager else {
+        return format!(
+            "these tools are missing, and no known package manager is here: {strangers}"
+        );
+    };
+    let run = format!("run `{} {}`", manager.command, packages.join(" "));
+    let own = format!("{} has no package of these, so get them from their authors, or run the checks on Debian: {strangers}", manager.program);
+    let way_out = match (packages.is_empty(), strangers.is_empty()) {
+        (false, true) => run,
+        (true, _) => own,
+        (false, false) => format!("{run}; {own}"),
+    };
+    format!("the checks need more tools; {way_out}")
+}
+
+fn packages(tools: &[&Tool], package: impl Fn(&Tool) -> Option<&'static str>) -> Vec<&'static str> {
+    let packages: BTreeSet<&str> = tools.iter().filter_map(|tool| package(tool)).collect();
+    packages.into_iter().collect()
+}
+
+/// A container may forbid them; better said once than by every test.
+fn check_namespaces() -> Result<()> {
+    let output = Timed::new("unshare", DEADLINE)
+        .args(["--map-root-user", "--mount", "true"])
+        .run()?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(refuse(format!(
+            "the tests need mount namespaces, and this system forbids them ({}); run outside of a container, or in one that may make them (`--privileged`)",
+            output.complaint()
+        ))),
+    }
+}
+
+/// What the tests talk to.
+fn prepare_neighbours(check: &Check) -> Result<()> {
     // A bucket on this machine, and Google's gsutil: for the tests that publish with and to what others have made.
     prepare(check, "gcs-tools.sh", &[], "target/gcs-tools")?;
     // A node with another processor.
@@ -125,58 +245,6 @@ fn prepare(check: &Check, script: &str, verb: &[&str], folder: &str) -> Result<(
         check.console.ui.say(&said);
     }
     Ok(())
-}
-
-fn install_tools(check: &Check) -> Result<()> {
-    let ui = check.console.ui;
-    let missing: Vec<&Tool> = TOOLS
-        .iter()
-        .filter(|tool| !is_installed_anywhere(tool.program))
-        .collect();
-    if missing.is_empty() {
-        ui.say(&format!("all {} tools are there", TOOLS.len()));
-        return Ok(());
-    }
-    let manager = MANAGERS
-        .iter()
-        .find(|manager| is_installed(manager.program));
-    let Some(manager) = manager else {
-        let names: Vec<&str> = missing.iter().map(|tool| tool.program).collect();
-        return Err(refuse(format!(
-            "these tools are missing, and no known package manager is here: {}",
-            names.join(", ")
-        )));
-    };
-    let mut packages: Vec<&str> = missing.iter().map(|tool| (manager.package)(tool)).collect();
-    packages.sort();
-    packages.dedup();
-    if manager.program != "apt-get" || !is_root()? {
-        return Err(refuse(format!(
-            "the checks need more tools; run `{} {}`",
-            manager.command,
-            packages.join(" ")
-        )));
-    }
-    ui.say(&format!("installing {}", packages.join(" ")));
-    apt_get(&["update", "-qq"])?;
-    apt_get(
-        &[
-            &["install", "-y", "-qq", "--no-install-recommends"],
-            &packages[..],
-        ]
-        .concat(),
-    )?;
-    match missing
-        .iter()
-        .find(|tool| !is_installed_anywhere(tool.program))
-    {
-        None => Ok(()),
-        Some(tool) => bail!(
-            "package {} was installed, and there is still no `{}`",
-            tool.apt,
-            tool.program
-        ),
-    }
 }
 
 /// Only `--cross` needs LLVM's lipo, which takes the arguments of Apple's; and only Debian has what its script asks for.
@@ -249,4 +317,51 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
         bail!("`apt-get {}`: {}", arguments.join(" "), output.complaint());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manager(program: &str) -> &'static Manager {
+        let mut managers = MANAGERS.iter();
+        managers.find(|manager| manager.program == program).unwrap()
+    }
+
+    fn asked(program: &str, os: &str) -> String {
+        let missing: Vec<&Tool> = tools_of(os).collect();
+        request(Some(manager(program)), &missing)
+    }
+
+    #[test]
+    fn only_packages_that_a_manager_has_are_named_and_only_what_is_needed() {
+        assert_eq!(
+            asked("brew", "macos"),
+            "the checks need more tools; run `brew install shellcheck`"
+        );
+        assert_eq!(
+            asked("pkg", "freebsd"),
+            "the checks need more tools; run `pkg install hs-ShellCheck`"
+        );
+        let fedora = asked("dnf", "linux");
+        assert!(
+            fedora.contains(" procps-ng ") && !fedora.contains(" posh "),
+            "{fedora}"
+        );
+        assert!(fedora.ends_with("; dnf has no package of these, so get them from their authors, or run the checks on Debian: posh"), "{fedora}");
+        let debian = asked("apt-get", "linux");
+        assert!(
+            debian.contains("posh") && debian.ends_with(" zsh`"),
+            "{debian}"
+        );
+    }
+
+    #[test]
+    fn without_a_package_manager_the_programs_are_named() {
+        let missing: Vec<&Tool> = tools_of("openbsd").collect();
+        assert_eq!(
+            request(None, &missing),
+            "these tools are missing, and no known package manager is here: shellcheck"
+        );
+    }
 }
