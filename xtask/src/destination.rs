@@ -118,9 +118,13 @@ impl Destination {
         if gives_way || listed.source_sha256.as_ref() == Some(&source.sha256) {
             return Ok(());
         }
+        let version = &source.version;
+        let others = match self.manner {
+            Manner::Permanent => String::new(),
+            Manner::Development => format!(", release {} again with `--version {version}`, or name another store with `--to DIR`", version.tag()),
+        };
         Err(refuse(format!(
-            "{} in {} is published from {}, and this is source {}; a release is never replaced: raise the package's version",
-            source.version,
+            "{version} in {} is published from {}, and this is source {}; a release is never replaced: raise the package's version{others}",
             self.store.location(),
             listed.origin(),
             source.sha256.short()

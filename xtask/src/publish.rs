@@ -282,6 +282,7 @@ impl Publishing<'_> {
         let version = &self.source.version;
         match (self.is_listed(piece, index), self.exceptions.reclaim) {
             (false, true) => Ok(false),
+            (_, false) if self.manner == Manner::Development => bail!("{place}/{name} was changed after it was published: {there} there, {here} here; put it back, or remove {place} (a development store is made again by the same command)"),
             (true, true) => bail!("{place}/{name} belongs to {version}, which is published; --reclaim takes only names that the index does not list"),
             (true, false) => bail!("{place}/{name} is published and holds other bytes: {there} there, {here} here; published bytes never change: take them back with `cargo xtask publish --adopt`, or publish a new version"),
             (false, false) => bail!("{place}/{name} holds other bytes: {there} there, {here} here; if a publish that died left them (the index does not list them), --reclaim takes the name over; otherwise publish a new version"),

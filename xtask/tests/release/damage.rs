@@ -98,3 +98,33 @@ fn every_file_that_stands_beside_an_artifact_is_checked() {
         }
     }
 }
+
+#[test]
+fn a_development_store_whose_bytes_were_changed_is_made_again() {
+    let project = Project::released();
+    let name = format!("dist/store/0.14.0/ballistics-0.14.0-{}", host_platform());
+    project.write(&name, "edited");
+    project.xtask("release --local").exits(1).says(&[
+        &format!("{name} was changed after it was published: "),
+        "; put it back, or remove ",
+        "dist/store (a development store is made again by the same command)",
+    ]);
+    fs::remove_dir_all(project.path("dist/store")).unwrap();
+    project.xtask("release --local").exits(0);
+    crate::checker::check_at_rest(&project.path("dist/store"));
+}
+
+#[test]
+fn damaged_serials_of_views_are_named_with_their_way_out() {
+    let project = Project::released();
+    project.write("dist/store/.views.json", "");
+    let ran = project.xtask("release --local").exits(1);
+    let ran = ran.says(&[
+        "dist/store/.views.json is damaged (EOF while parsing",
+        "); remove it, and the next publish writes every view again\n",
+    ]);
+    drop(ran);
+    fs::remove_file(project.path("dist/store/.views.json")).unwrap();
+    project.xtask("release --local").exits(0);
+    crate::checker::check_at_rest(&project.path("dist/store"));
+}

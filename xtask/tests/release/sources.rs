@@ -64,9 +64,13 @@ fn a_tagged_release_in_the_embedded_store_is_not_rewritten() {
     project.xtask("release --local").exits(2).says(&[
         "0.14.0 in ",
         " is published from commit ",
-        "a release is never replaced: raise the package's version",
+        "a release is never replaced: raise the package's version, release v0.14.0 again with `--version 0.14.0`, or name another store with `--to DIR`",
     ]);
     tree::assert_same(&published, &project.store());
+    // Each way out is one.
+    project.xtask("release --local --version 0.14.0").exits(0);
+    tree::assert_same(&published, &project.store());
+    project.xtask("release --local --to ../other").exits(0);
     project.write_version("0.14.1");
     project.commit("raise the version");
     project.xtask("release --local").exits(0);
