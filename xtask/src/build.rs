@@ -73,7 +73,7 @@ struct PendingJob<'a> {
 impl Build<'_> {
     /// One row per node, whatever became of it. An `Err` is a fault of this machine, not of a node.
     pub fn run(&self, plan: &Plan) -> Result<Vec<Row>> {
-        let mut rows = skipped_rows(plan);
+        let mut rows: Vec<Row> = plan.skipped.iter().map(|node| self.skip(node)).collect();
         let mut jobs = Vec::new();
         for planned in &plan.jobs {
             let (reused, missing) = self.look_for_finished(planned)?;
@@ -373,6 +373,22 @@ impl Build<'_> {
         }
     }
 
+    fn skip(&self, skipped: &Skipped) -> Row {
+        let outcome = Outcome::Skipped(skipped.reason.clone());
+        self.ui.event(
+            "outcome",
+            json!({"node": skipped.node, "platform": skipped.platform, "outcome": outcome.word(), "sha256": null,
+                   "failure": null, "reason": skipped.reason, "seconds": 0.0}),
+        );
+        Row {
+            node: skipped.node.to_string(),
+            platform: skipped.platform,
+            absence: skipped.absence,
+            outcome,
+            elapsed: Duration::ZERO,
+        }
+    }
+
     /// The last lines, where the log is, and how to look for oneself.
     fn report_failure(
         &self,
@@ -422,17 +438,6 @@ impl Build<'_> {
             stages: answer.stages.clone(),
         })
     }
-}
-
-fn skipped_rows(plan: &Plan) -> Vec<Row> {
-    let row = |skipped: &Skipped| Row {
-        node: skipped.node.to_string(),
-        platform: skipped.platform,
-        absence: skipped.absence,
-        outcome: Outcome::Skipped(skipped.reason.clone()),
-        elapsed: Duration::ZERO,
-    };
-    plan.skipped.iter().map(row).collect()
 }
 
 /// Doubling, with jitter, so that nodes which were dropped together do not come back together.

@@ -14,12 +14,12 @@ pub fn run(workspace: &Workspace, flags: flags::Doctor, console: &Console) -> Re
     let location = flags.to.or_else(|| publish.store.clone());
     let store = Store::open(&location.ok_or_else(|| refuse(NO_STORE))?, console.access)?;
     let ui = console.ui;
-    ui.result(&format!("store    {}", store.location()));
-    ui.result(&format!("readers  {}", base_url(publish, &store)));
+    ui.show(&format!("store    {}", store.location()));
+    ui.show(&format!("readers  {}", base_url(publish, &store)));
     if let Store::Gcs(bucket) = &store {
-        ui.result(&format!("login    {}", bucket.login()));
+        ui.show(&format!("login    {}", bucket.login()));
         for (permission, state) in bucket.diagnosis()? {
-            ui.result(&format!("  {permission:24} {state}"));
+            ui.show(&format!("  {permission:24} {state}"));
             ui.event(
                 "permission",
                 json!({"permission": permission, "state": state}),
@@ -27,10 +27,10 @@ pub fn run(workspace: &Workspace, flags: flags::Doctor, console: &Console) -> Re
         }
     }
     if let Store::Gsutil(bucket) = &store {
-        ui.result(&format!("login    that of {}", bucket.version()?));
+        ui.show(&format!("login    that of {}", bucket.version()?));
     }
     match &store {
-        Store::Dir(directory) => ui.result(&format!(
+        Store::Dir(directory) => ui.show(&format!(
             "login    none; the directory {}",
             directory.condition()?
         )),
@@ -42,7 +42,7 @@ pub fn run(workspace: &Workspace, flags: flags::Doctor, console: &Console) -> Re
         .as_ref()
         .map_or("nothing".into(), Version::to_string);
     let count = index.versions.len();
-    ui.result(&format!(
+    ui.show(&format!(
         "index    serial {}, {count} versions, latest {latest}",
         index.serial
     ));

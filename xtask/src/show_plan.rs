@@ -82,7 +82,7 @@ impl Shown<'_> {
             "no tag".into()
         };
         let dirty = if *dirty { ", uncommitted changes" } else { "" };
-        ui.result(&format!(
+        ui.show(&format!(
             "{} {version} from commit {} ({tag}{dirty}) to {}",
             self.inventory.project.package,
             &commit[..12],
@@ -90,11 +90,11 @@ impl Shown<'_> {
         ));
         for (job, usual) in self.jobs() {
             let usual = usual.map(|usual| format!(", usually {}", show_duration(usual)));
-            ui.result(&format!("\non {}{}:", job.host, usual.unwrap_or_default()));
+            ui.show(&format!("\non {}{}:", job.host, usual.unwrap_or_default()));
             for node in &job.nodes {
-                ui.result(&format!("  {}", describe(node)));
+                ui.show(&format!("  {}", describe(node)));
             }
-            ui.result(&format!("  $ {}", self.job(job).command_line()));
+            ui.show(&format!("  $ {}", self.job(job).command_line()));
             for arguments in self
                 .inventory
                 .project
@@ -102,7 +102,7 @@ impl Shown<'_> {
                 .iter()
                 .filter(|_| job.nodes.iter().any(|node| node.prove))
             {
-                ui.result(&format!(
+                ui.show(&format!(
                     "  $ {} {}",
                     self.inventory.project.binary,
                     arguments.join(" ")
@@ -110,13 +110,13 @@ impl Shown<'_> {
             }
         }
         for skipped in &self.plan.skipped {
-            ui.result(&format!(
+            ui.show(&format!(
                 "\nskipped: {} ({}): {}",
                 skipped.node, skipped.platform, skipped.reason
             ));
         }
         for node in &self.plan.drained {
-            ui.result(&format!("\ndrained: {node} (`enabled = false`)"));
+            ui.show(&format!("\ndrained: {node} (`enabled = false`)"));
         }
     }
 
@@ -137,8 +137,13 @@ impl Shown<'_> {
     /// The archive's hash and size are those of a run; here they are zero.
     fn scripts(&self, ui: &Ui) {
         for job in &self.plan.jobs {
-            ui.result(&format!("# {} on {}", job.directory, job.host));
-            ui.result(&self.job(job).script("NONCE"));
+            let script = self.job(job).script("NONCE");
+            ui.show(&format!("# {} on {}", job.directory, job.host));
+            ui.show(&script);
+            ui.event(
+                "script",
+                json!({"job": job.directory, "host": job.host.to_string(), "script": script}),
+            );
         }
     }
 

@@ -58,8 +58,16 @@ impl Ui {
         }
     }
 
-    /// A result, on stdout. Under `--json` results are events.
+    /// A result, on stdout; under `--json` an event of that name.
     pub fn result(&self, text: &str) {
+        match self.json {
+            true => self.event("result", json!({"text": text})),
+            false => println!("{text}"),
+        }
+    }
+
+    /// The same for values that an event of their own has: nothing under `--json`.
+    pub fn show(&self, text: &str) {
         if !self.json {
             print(text);
         }

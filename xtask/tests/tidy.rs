@@ -317,3 +317,21 @@ fn no_package_registry_is_named() {
     }
     none(breaches);
 }
+
+#[test]
+fn every_event_is_documented() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/json.md");
+    let documented = fs::read_to_string(path).unwrap();
+    let mut breaches = Vec::new();
+    for file in sources() {
+        // A call may be broken after its parenthesis.
+        let program: String = file.program().split_whitespace().collect();
+        for call in program.split(".event(\"").skip(1) {
+            let name = call.split('"').next().unwrap();
+            if !documented.contains(&format!("\n| `{name}` |")) {
+                breaches.push(format!("{}: docs/json.md has no event `{name}`", file.name));
+            }
+        }
+    }
+    none(breaches);
+}

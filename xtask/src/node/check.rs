@@ -173,5 +173,5 @@ fn report(node: &Node, answer: &Result<Healthy>, console: &Console) {
     let mut event = json!({"node": node.name, "ok": answer.is_ok()});
     event["answer"] = fields;
     console.ui.event("check", event);
-    console.ui.result(&format!("{:26} {line}", node.name));
+    console.ui.show(&format!("{:26} {line}", node.name));
 }

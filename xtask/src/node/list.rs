@@ -40,6 +40,6 @@ pub fn run(inventory: &Inventory, ui: &Ui) {
             node.platform(),
             node.host
         );
-        ui.result(line.trim_end());
+        ui.show(line.trim_end());
     }
 }

@@ -64,11 +64,11 @@ impl Publishing<'_> {
             let gone = old
                 .lines()
                 .filter(|line| !new.lines().any(|kept| kept == *line));
-            gone.for_each(|line| self.ui.result(&format!("    - {line}")));
+            gone.for_each(|line| self.ui.show(&format!("    - {line}")));
             let come = new
                 .lines()
                 .filter(|line| !old.lines().any(|kept| kept == *line));
-            come.for_each(|line| self.ui.result(&format!("    + {line}")));
+            come.for_each(|line| self.ui.show(&format!("    + {line}")));
             self.ui.event(
                 "pointer",
                 json!({"object": name.as_str(), "old": old, "new": new}),
@@ -101,7 +101,7 @@ impl Publishing<'_> {
 
     fn say(&self, real: &Store, name: &ObjectName, verb: &str, how: &str) {
         self.ui
-            .result(&format!("{verb:7} {}/{name} ({how})", real.location()));
+            .show(&format!("{verb:7} {}/{name} ({how})", real.location()));
         self.ui.event(
             "would",
             json!({"verb": verb, "object": name.as_str(), "how": how}),

@@ -108,3 +108,37 @@ fn the_views_of_a_store_say_what_the_index_says() {
     assert_eq!(release["artifacts"][0]["proven"], true);
     assert_eq!(release["source"]["commit"], entry["commit"]);
 }
+
+#[test]
+fn with_json_nothing_that_a_run_answers_is_lost() {
+    let project = Project::released();
+    let result = |line: &str| {
+        let plain = project.xtask(line).exits(0).stdout;
+        let events = project.xtask(&format!("--json {line}")).exits(0).events();
+        let mut results = events.iter().filter(|event| event["event"] == "result");
+        let text = results
+            .next()
+            .unwrap_or_else(|| panic!("{line}: {events:?}"))["text"]
+            .clone();
+        assert_eq!(text.as_str(), Some(plain.trim_end()), "{line}");
+        assert!(results.next().is_none(), "{line}");
+        events
+    };
+    let events = result("release --local");
+    // Here nobody builds for NetBSD, which is said as well.
+    let skipped: Vec<_> = events
+        .iter()
+        .filter(|event| event["outcome"] == "skipped")
+        .collect();
+    let [netbsd] = &skipped[..] else {
+        panic!("{skipped:?}")
+    };
+    assert_eq!(netbsd["node"], "netbsd-here");
+    assert!(netbsd["reason"]
+        .as_str()
+        .unwrap()
+        .contains("does not build aarch64-unknown-netbsd"));
+    for line in ["dist --local", "checksum", "checksum --verify"] {
+        result(line);
+    }
+}

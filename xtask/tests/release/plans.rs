@@ -156,6 +156,17 @@ fn every_planned_script_is_one_that_a_shell_reads() {
     let scripts = project.xtask("plan --scripts").exits(0).stdout;
     fs::write(project.beside("scripts.sh"), scripts).unwrap();
     project.shell("sh -n ../scripts.sh").exits(0);
+    let events = project.xtask("--json plan --scripts").exits(0).events();
+    let jobs: Vec<_> = events
+        .iter()
+        .map(|event| (&event["event"], &event["job"]))
+        .collect();
+    let script = json!("script");
+    assert_eq!(jobs, [(&script, &json!("far")), (&script, &json!("here"))]);
+    assert!(events[0]["script"]
+        .as_str()
+        .unwrap()
+        .ends_with("\nmain\nexit 125\n"));
 }
 
 #[test]
