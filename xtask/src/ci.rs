@@ -7,7 +7,7 @@ mod smoke;
 use crate::console::Console;
 use crate::flags;
 use crate::process::{foreground, Foreground, Timed};
-use crate::words::{nearest, refuse, show_duration};
+use crate::words::{counted, nearest, refuse, show_duration};
 use crate::workspace::Workspace;
 use anyhow::{bail, Result};
 use std::time::{Duration, Instant};
@@ -274,7 +274,7 @@ fn shell(check: &Check) -> Result<()> {
     if !output.status.success() {
         bail!("shellcheck:\n{}", output.text());
     }
-    check.console.ui.say(&format!("{} scripts", scripts.len()));
+    check.console.ui.say(&counted(scripts.len(), "script"));
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use crate::console::{Console, Ending};
 use crate::destination::{base_url, NO_STORE};
 use crate::flags;
 use crate::store::Store;
-use crate::words::{refuse, Version};
+use crate::words::{counted, refuse, Version};
 use crate::workspace::Workspace;
 use anyhow::Result;
 use serde_json::json;
@@ -43,8 +43,9 @@ pub fn run(workspace: &Workspace, flags: flags::Doctor, console: &Console) -> Re
         .map_or("nothing".into(), Version::to_string);
     let count = index.versions.len();
     ui.show(&format!(
-        "index    serial {}, {count} versions, latest {latest}",
-        index.serial
+        "index    serial {}, {}, latest {latest}",
+        index.serial,
+        counted(count, "version")
     ));
     ui.event("store", json!({"store": store.location(), "serial": index.serial, "versions": count, "latest": index.latest}));
     Ok(Ending::Done)

@@ -203,10 +203,13 @@ impl Publishing<'_> {
             }
             Ok(())
         })?;
+        let by = match listed.source_sha256 == entry.source_sha256 {
+            true => "another build of it".into(),
+            false => entry.origin(),
+        };
         self.ui.say(&format!(
-            "{version} from {} gives way to {} in the development store {}",
+            "{version} from {} gives way to {by} in the development store {}",
             listed.origin(),
-            entry.origin(),
             self.store.location()
         ));
         self.pointers().refresh(change.index)?;
@@ -323,7 +326,9 @@ impl Publishing<'_> {
         let paths = claims
             .iter()
             .chain(&content)
-            .map(|piece| piece.path.as_path());
+            .map(|piece| piece.path.as_path())
+            // Into a directory they are copied before anybody could read how far.
+            .filter(|_| self.store.is_bucket());
         let progress = Progress::of(paths, self.ui)?;
         for wave in [claims, content] {
             upload::in_parallel(self.parallel, &wave, |piece| {

@@ -25,7 +25,7 @@ use crate::toolchain::Toolchain;
 use crate::ui::{Row, Ui};
 use crate::universal;
 use crate::verify::{self, Verification};
-use crate::words::{refuse, show_duration, Absence, Digest, Platform, Version};
+use crate::words::{counted, refuse, show_duration, Absence, Digest, Outcome, Platform, Version};
 use crate::workspace::Workspace;
 use anyhow::{bail, Context, Result};
 use camino::Utf8Path;
@@ -119,9 +119,10 @@ pub fn checksum(
     let signer = open_signer(workspace)?;
     if flags.verify {
         let files = seal::check_version(&dist, &version, signer.as_ref())?;
-        console
-            .ui
-            .result(&format!("{files} files of {version} hold"));
+        console.ui.result(&format!(
+            "{} of {version}: all hold",
+            counted(files, "file")
+        ));
         return Ok(Ending::Done);
     }
     let required = Plan::required(&workspace.inventory);
@@ -136,7 +137,8 @@ pub fn checksum(
         None => "hashed, and not signed, since nodes.toml sets no `signing_key`",
     };
     console.ui.result(&format!(
-        "{artifacts} artifacts of {version} in {} are {sealed}",
+        "{} of {version} in {}: {sealed}",
+        counted(artifacts, "artifact"),
         dist.directory()
     ));
     Ok(Ending::Done)
@@ -224,9 +226,9 @@ fn import(workspace: &Workspace, flags: &flags::Publish, console: &Console) -> R
     }
     let index = import.carry_out(&plan)?;
     console.ui.result(&format!(
-        "{} has an index of {} versions now, and every line of its versions.txt holds",
+        "{} has an index of {} now, and every line of its versions.txt holds",
         store.location(),
-        index.versions.len()
+        counted(index.versions.len(), "version")
     ));
     Ok(Ending::Done)
 }
@@ -383,7 +385,7 @@ impl Building<'_> {
             .collect();
         ui.say(&format!("Build nodes: {}", names.join(", ")));
         for node in &plan.drained {
-            ui.say(&format!("Drained: {node} (`enabled = false`)"));
+            ui.say(&format!("Disabled: {node} (`enabled = false`)"));
         }
     }
 }
@@ -394,11 +396,14 @@ fn judge(rows: &[Row]) -> Result<Ending> {
         rows.iter()
             .filter(move |row| row.outcome.artifact().is_none() && row.absence == absence)
     };
-    let required: Vec<&str> = lost(Absence::HoldsBack)
-        .map(|row| row.node.as_str())
-        .collect();
-    if !required.is_empty() {
-        bail!("required nodes are missing: {}; what was built stays in dist/, nothing was published, and the same command tries them again", required.join(", "));
+    let (skipped, failed): (Vec<&Row>, Vec<&Row>) =
+        lost(Absence::HoldsBack).partition(|row| matches!(row.outcome, Outcome::Skipped(_)));
+    if !skipped.is_empty() || !failed.is_empty() {
+        bail!(
+            "required nodes are missing: {}; what was built stays in dist/, nothing was published{}",
+            names(failed.iter().chain(&skipped)),
+            ways_out(&failed, &skipped)
+        );
     }
     if rows.iter().all(|row| row.outcome.artifact().is_none()) {
         bail!("nothing was built");
@@ -407,6 +412,23 @@ fn judge(rows: &[Row]) -> Result<Ending> {
         Some(_) => Ok(Ending::WithoutOptional),
         None => Ok(Ending::Done),
     }
+}
+
+/// Trying again helps a node that failed, and not one that this machine cannot build.
+fn ways_out(failed: &[&Row], skipped: &[&Row]) -> String {
+    let mut text = String::new();
+    if !failed.is_empty() {
+        text += &format!("; the same command tries {} again", names(failed.iter()));
+    }
+    if !skipped.is_empty() {
+        text += &format!("; {} cannot be built here, as the table says: release from a machine that can, choose others with --node, or set `required = false`", names(skipped.iter()));
+    }
+    text
+}
+
+fn names<'a>(rows: impl Iterator<Item = &'a &'a Row>) -> String {
+    let names: Vec<&str> = rows.map(|row| row.node.as_str()).collect();
+    names.join(", ")
 }
 
 /// The end of a release: into the store, pointers last; then read back and installed from, as a user would.
@@ -469,10 +491,9 @@ impl Publish<'_> {
         } else {
             absence(entry)
         };
-        let count = entry.platforms.len();
-        let platforms = if count == 1 { "platform" } else { "platforms" };
+        let platforms = counted(entry.platforms.len(), "platform");
         ui.say(&format!(
-            "Published {version} for {count} {platforms} to {place} ({standing})"
+            "Published {version} for {platforms} to {place} ({standing})"
         ));
         if self.signer.is_some() {
             let prints = sign::fingerprints(&self.workspace.inventory.publish.release_keys)?;

@@ -116,7 +116,7 @@ impl Shown<'_> {
             ));
         }
         for node in &self.plan.drained {
-            ui.show(&format!("\ndrained: {node} (`enabled = false`)"));
+            ui.show(&format!("\ndisabled: {node} (`enabled = false`)"));
         }
     }
 

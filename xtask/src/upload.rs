@@ -1,7 +1,7 @@
 //! Several objects on their way at once, and the line that says how far they are.
 
 use crate::ui::{JobLine, Ui};
-use crate::words::show_duration;
+use crate::words::{counted, show_duration};
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -91,8 +91,8 @@ impl<'a> Progress<'a> {
     pub fn done(self) {
         let elapsed = self.started.elapsed();
         let text = format!(
-            "{} files, {} in {}, {}",
-            self.files,
+            "{}, {} in {}, {}",
+            counted(self.files, "file"),
             megabytes(self.total),
             show_duration(elapsed),
             self.rate(self.total)

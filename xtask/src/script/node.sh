@@ -303,9 +303,9 @@ work() {
 	take_lock
 	unpack || die 'build the source archive could not be unpacked'
 	build_targets 3>&-
-	say 'stage prove'
+	[ -z "$built" ] || say 'stage prove'
 	prove_targets 3>&-
-	say 'stage collect'
+	[ -z "$proven" ] || say 'stage collect'
 	collect_targets
 	cd "$work" || exit 1
 	# What failed stays, for a look at it.

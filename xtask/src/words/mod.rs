@@ -1,5 +1,6 @@
 //! Layer 0: the words of a release, as types that admit no bad state. No I/O.
 
+mod count;
 mod digest;
 mod duration;
 mod names;
@@ -8,6 +9,7 @@ mod platform;
 mod suggest;
 mod version;
 
+pub use count::counted;
 pub use digest::Digest;
 pub use duration::{parse_duration, show_duration};
 pub use names::{artifact_file, MachineName, NodeName, ObjectName, ProgramName};

@@ -152,13 +152,13 @@ fn an_optional_node_that_fails_is_an_exit_code_of_its_own() {
 }
 
 #[test]
-fn a_drained_node_is_named_and_not_connected_to() {
+fn a_disabled_node_is_named_and_not_connected_to() {
     let mut fleet = Fleet::of(&[here(), OTHERS[0]]);
     fleet.set(OTHERS[0], "enabled = false");
     fleet
         .run("dist")
         .exits(0)
-        .says(&["Drained: freebsd-aarch64 (`enabled = false`)"]);
+        .says(&["Disabled: freebsd-aarch64 (`enabled = false`)"]);
     assert_eq!(fleet.node(OTHERS[0]).sshd.connections(), 0);
     fleet.holds(&[here()]);
 }

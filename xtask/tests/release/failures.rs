@@ -334,3 +334,38 @@ fn assert_nothing_of_the_platform_is_left(project: &Project) {
         .collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn a_failed_build_says_neither_prove_nor_collect() {
+    let project = Project::new();
+    let build = "build_command = \"false\"\nbinary_path = \"out\"";
+    project.write_nodes(&node("here", host_target(), build));
+    let ran = project.xtask("dist --local").exits(1);
+    let stages: Vec<&str> = ran
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("[here] "))
+        .collect();
+    assert_eq!(
+        stages[..3],
+        ["[here] connect", "[here] send", "[here] build"]
+    );
+    assert!(stages[3].starts_with("[here] ended after "), "{stages:?}");
+}
+
+#[test]
+fn what_this_machine_cannot_build_is_not_promised_to_be_tried_again() {
+    let project = Project::new();
+    let broken = node(
+        "broken",
+        host_target(),
+        "build_command = \"false\"\nbinary_path = \"out\"",
+    );
+    let foreign = node("foreign", "aarch64-apple-darwin", "");
+    project.write_nodes(&format!("{broken}{foreign}"));
+    project.xtask("dist").exits(1).says(&[
+        "required nodes are missing: broken, foreign; what was built stays in dist/, nothing was published; \
+         the same command tries broken again; foreign cannot be built here, as the table says: \
+         release from a machine that can, choose others with --node, or set `required = false`",
+    ]);
+}

@@ -98,7 +98,7 @@ fn a_plan_says_what_would_be_done_and_touches_nothing() {
         "\non local:\n",
         &format!("  $ {cargo}\n"),
         "  $ ballistics --version\n  $ ballistics selftest\n",
-        "\ndrained: asleep (`enabled = false`)\n",
+        "\ndisabled: asleep (`enabled = false`)\n",
     ] {
         assert!(plan.contains(expected), "{expected}\n{plan}");
     }

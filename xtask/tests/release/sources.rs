@@ -43,13 +43,20 @@ fn an_edited_fleet_works_and_builds_only_what_it_changes() {
     project.replace("nodes.toml", "[project]", "# A comment.\n[project]");
     let ran = project.xtask("--json release --local").exits(0);
     assert_eq!(ran.outcome("local")["outcome"], "reused");
+    let commit = project.git("rev-parse HEAD")[..12].to_string();
     project.replace(
         "nodes.toml",
         "[project]",
-        "[defaults]\nenv = { GREETING = \"1\" }\n[project]",
+        "[defaults]\nenv = { RUSTFLAGS = \"-Copt-level=1\" }\n[project]",
     );
     let ran = project.xtask("--json release --local").exits(0);
     assert_eq!(ran.outcome("local")["outcome"], "built");
+    // The same commit, whose program has become another.
+    let ran = ran.says(&[
+        &format!("0.14.0 from commit {commit} (source "),
+        ") gives way to another build of it in the development store ",
+    ]);
+    assert!(!ran.stderr.contains("[upload]"), "{}", ran.stderr);
 }
 
 #[test]
