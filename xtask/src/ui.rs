@@ -103,29 +103,47 @@ impl Ui {
     /// The closing table, the fastest first.
     pub fn table(&self, rows: &mut [Row]) {
         rows.sort_by_key(|row| row.elapsed);
-        let width = rows.iter().map(|row| row.node.len()).max().unwrap_or(0);
         self.say("Build results:");
-        for row in rows.iter() {
-            let time = match row.outcome {
-                Outcome::Skipped(_) => "-".into(),
-                _ => show_duration(row.elapsed),
-            };
-            let note = match &row.outcome {
-                Outcome::Built(artifact) | Outcome::Reused(artifact) => {
-                    format!("{:>9} bytes  {}", artifact.size, artifact.floor)
-                }
-                Outcome::Failed(failure) => format!("{}: {}", failure.stage, failure.class),
-                Outcome::Skipped(reason) => reason.clone(),
-            };
-            let line = format!(
-                "  {:width$}  {:16}  {:8} {time:>8}  {note}",
-                row.node,
-                row.platform,
-                row.outcome.word()
-            );
-            self.say(line.trim_end());
+        let width = terminal::Term::stderr().size_checked();
+        for line in table_lines(rows, width.map(|(_, columns)| columns.into())) {
+            self.say(&line);
         }
     }
+}
+
+/// Cut to the terminal's width, if there is a terminal.
+fn table_lines(rows: &[Row], width: Option<usize>) -> Vec<String> {
+    let node_width = rows.iter().map(|row| row.node.len()).max().unwrap_or(0);
+    let line = |row: &Row| {
+        let time = match row.outcome {
+            Outcome::Skipped(_) => "-".into(),
+            _ => show_duration(row.elapsed),
+        };
+        let note = match &row.outcome {
+            Outcome::Built(artifact) | Outcome::Reused(artifact) => {
+                format!("{:>9} bytes  {}", artifact.size, artifact.floor)
+            }
+            Outcome::Failed(failure) => failure.message.clone(),
+            Outcome::Skipped(reason) => reason.clone(),
+        };
+        let note = note.lines().next().unwrap_or_default();
+        let line = format!(
+            "  {:node_width$}  {:16}  {:8} {time:>8}  {note}",
+            row.node,
+            row.platform,
+            row.outcome.word()
+        );
+        cut(line.trim_end(), width.unwrap_or(usize::MAX))
+    };
+    rows.iter().map(line).collect()
+}
+
+fn cut(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_string();
+    }
+    let kept: String = line.chars().take(width.saturating_sub(3)).collect();
+    format!("{}...", kept.trim_end())
 }
 
 /// A line on stdout, for those who still read it.
@@ -149,6 +167,13 @@ fn live_style() -> ProgressStyle {
         None => "{spinner:.cyan} {prefix:.bold} {elapsed:>4} {wide_msg}",
     };
     ProgressStyle::with_template(template).expect("the template is constant")
+}
+
+/// The stage first: of a narrow terminal's line it is what has to be left.
+fn live_message(stage: Option<Stage>, usual: Option<Duration>, line: &str) -> String {
+    let stage = stage.map(|stage| format!("{stage:7} ")).unwrap_or_default();
+    let usual = usual.map(|usual| format!("of about {} ", show_duration(usual)));
+    format!("{stage}{}{}", usual.unwrap_or_default(), printable(line))
 }
 
 /// One job's line while it runs.
@@ -196,15 +221,7 @@ impl JobLine<'_> {
 
     fn show(&self, line: &str) {
         let Some(bar) = &self.bar else { return };
-        let stage = self
-            .stage
-            .map(|stage| format!("{stage:7}"))
-            .unwrap_or_default();
-        let usual = self
-            .usual
-            .map(|usual| format!(" of about {}", show_duration(usual)))
-            .unwrap_or_default();
-        bar.set_message(format!("{usual} {stage} {}", printable(line)));
+        bar.set_message(live_message(self.stage, self.usual, line));
     }
 
     /// The job is over: its live line goes, one plain line stays.
@@ -245,4 +262,62 @@ impl JobLine<'_> {
 /// A build's output may hold anything; a terminal must not obey it.
 fn printable(line: &str) -> String {
     line.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::{Failure, FailureClass};
+
+    fn row(node: &str, outcome: Outcome) -> Row {
+        Row {
+            node: node.into(),
+            platform: Platform::parse("openbsd-aarch64").unwrap(),
+            absence: Absence::HoldsBack,
+            outcome,
+            elapsed: Duration::from_secs(75),
+        }
+    }
+
+    #[test]
+    fn the_table_says_why_a_node_failed_as_far_as_the_terminal_is_wide() {
+        let failure = Failure {
+            stage: Stage::Build,
+            class: FailureClass::Build,
+            message: "the build ended with status 101".into(),
+        };
+        let reason = "a linux machine does not build it".to_string();
+        let rows = [
+            row("rig", Outcome::Failed(failure)),
+            row("elsewhere", Outcome::Skipped(reason)),
+        ];
+        assert_eq!(
+            table_lines(&rows, None),
+            [
+                "  rig        openbsd-aarch64   failed     1m 15s  the build ended with status 101",
+                "  elsewhere  openbsd-aarch64   skipped         -  a linux machine does not build it",
+            ]
+        );
+        let narrow = table_lines(&rows, Some(60));
+        assert_eq!(
+            narrow[0],
+            "  rig        openbsd-aarch64   failed     1m 15s  the bui..."
+        );
+        assert_eq!(
+            narrow[1],
+            "  elsewhere  openbsd-aarch64   skipped         -  a linux..."
+        );
+        assert!(narrow.iter().all(|line| line.len() <= 60));
+    }
+
+    #[test]
+    fn the_stage_stands_before_what_a_narrow_terminal_cuts() {
+        let usual = Some(Duration::from_secs(392));
+        assert_eq!(
+            live_message(Some(Stage::Build), usual, "Compiling x\t"),
+            "build   of about 6m 32s Compiling x"
+        );
+        assert_eq!(live_message(Some(Stage::Collect), None, ""), "collect ");
+        assert_eq!(live_message(None, None, "1.0 MB"), "1.0 MB");
+    }
 }

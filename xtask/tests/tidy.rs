@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A word of the source, and the only files that may hold it.
-const ALONE: [(&str, &[&str]); 9] = [
+const ALONE: [(&str, &[&str]); 10] = [
     ("duct::", &["process.rs"]),
     ("std::process::Command", &["process.rs"]),
     ("std::process::Child", &["process.rs"]),
     ("std::process::Stdio", &["process.rs"]),
     ("std::process::ExitCode", &["main.rs"]),
     ("indicatif::", &["ui.rs"]),
+    ("terminal::", &["ui.rs"]),
     ("toml::", &["inventory.rs", "inventory/raw.rs"]),
     ("ureq::", &["gcs/http.rs"]),
     ("jsonwebtoken::", &["gcs/credentials.rs"]),
