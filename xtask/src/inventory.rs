@@ -2,6 +2,7 @@
 //!
 //! Every error names the file, the line, the thing and the way out.
 
+mod mistake;
 mod raw;
 mod safety;
 mod ssh_options;
@@ -172,7 +173,12 @@ impl Inventory {
         let raw = raw::read(&source)?;
         let project = project(&source, raw.project)?;
         let publish = publish(&source, raw.publish)?;
-        let defaults = limits(&source, raw.defaults.limits(), &Limits::default())?;
+        let defaults = limits(
+            &source,
+            "[defaults]",
+            raw.defaults.limits(),
+            &Limits::default(),
+        )?;
         let env = environment(&source, "[defaults]", &raw.defaults.env)?;
         let machines = machines(&source, &raw.machine)?;
         let mut nodes: Vec<Node> = Vec::new();
@@ -250,18 +256,38 @@ fn publish(source: &raw::Source, raw: Option<raw::Publish>) -> Result<Publish> {
     })
 }
 
-fn limits(source: &raw::Source, raw: raw::Limits, defaults: &Limits) -> Result<Limits> {
-    let read = |value: &Option<Located<String>>, default: Duration| {
-        let parsed = source.check_some("a duration", value, parse_duration)?;
-        anyhow::Ok(parsed.unwrap_or(default))
+fn limits(
+    source: &raw::Source,
+    thing: &str,
+    raw: raw::Limits,
+    defaults: &Limits,
+) -> Result<Limits> {
+    let read = |key: &str, value: &Option<Located<String>>, default: Duration| {
+        anyhow::Ok(duration(source, thing, key, value)?.unwrap_or(default))
     };
+    let Limits {
+        connect_timeout,
+        build_timeout,
+        silence_timeout,
+        prove_timeout,
+        retries,
+    } = *defaults;
     Ok(Limits {
-        connect_timeout: read(raw.connect_timeout, defaults.connect_timeout)?,
-        build_timeout: read(raw.build_timeout, defaults.build_timeout)?,
-        silence_timeout: read(raw.silence_timeout, defaults.silence_timeout)?,
-        prove_timeout: read(raw.prove_timeout, defaults.prove_timeout)?,
-        retries: raw.retries.unwrap_or(defaults.retries),
+        connect_timeout: read("connect_timeout", raw.connect_timeout, connect_timeout)?,
+        build_timeout: read("build_timeout", raw.build_timeout, build_timeout)?,
+        silence_timeout: read("silence_timeout", raw.silence_timeout, silence_timeout)?,
+        prove_timeout: read("prove_timeout", raw.prove_timeout, prove_timeout)?,
+        retries: raw.retries.unwrap_or(retries),
     })
+}
+
+fn duration(
+    source: &raw::Source,
+    thing: &str,
+    key: &str,
+    value: &Option<Located<String>>,
+) -> Result<Option<Duration>> {
+    source.check_some(&format!("{thing}: `{key}`"), value, parse_duration)
 }
 
 fn environment(
@@ -355,7 +381,7 @@ fn node(
             .check_some(thing, &raw.transfer, transfer)?
             .unwrap_or(Transfer::Session),
         hooks: hooks(source, thing, &raw.start, &raw.stop, &raw.ready_timeout)?,
-        limits: limits(source, raw.limits(), defaults)?,
+        limits: limits(source, thing, raw.limits(), defaults)?,
         name,
         machine,
         env,
@@ -398,7 +424,7 @@ fn hooks(
     stop: &Option<Located<Vec<String>>>,
     ready_timeout: &Option<Located<String>>,
 ) -> Result<Hooks> {
-    let ready_timeout = source.check_some(thing, ready_timeout, parse_duration)?;
+    let ready_timeout = duration(source, thing, "ready_timeout", ready_timeout)?;
     Ok(Hooks {
         start: hook(source, thing, start)?,
         stop: hook(source, thing, stop)?,

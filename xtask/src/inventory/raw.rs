@@ -1,6 +1,7 @@
 //! `nodes.toml` as it is written: every value with its place, so that an error can name its line.
 
-use crate::words::{nearest, refuse};
+use super::mistake;
+use crate::words::refuse;
 use anyhow::Result;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -162,18 +163,6 @@ impl Source<'_> {
 pub fn read(source: &Source) -> Result<File> {
     toml::from_str(source.text).map_err(|error| {
         let byte = error.span().map_or(0, |span| span.start);
-        source.error_at(byte, &with_remedy(error.message()))
+        source.error_at(byte, &mistake::explain(source.text, byte, error.message()))
     })
-}
-
-/// Serde says ``unknown field `hots`, expected one of `host`, ...``: the nearest one is the remedy.
-fn with_remedy(message: &str) -> String {
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    match (message.starts_with("unknown field"), quoted.next()) {
-        (true, Some(wrong)) => match nearest(wrong, quoted) {
-            Some(near) => format!("unknown key `{wrong}`; did you mean `{near}`?"),
-            None => message.replacen("unknown field", "unknown key", 1),
-        },
-        _ => message.to_string(),
-    }
 }

@@ -52,9 +52,17 @@ fn the_checked_in_fleet_is_the_articles() {
 #[test]
 fn each_mistake_is_named_with_its_line_and_its_remedy() {
     let cases: &[(String, &str)] = &[
-        (node("hots = \"x\""), "nodes.toml:12: unknown key `hots`; did you mean `host`?"),
-        (node("enabled = \"yes\""), "nodes.toml:12: invalid type: string \"yes\", expected a boolean"),
-        (node("build_timeout = \"soon\""), "nodes.toml:12: a duration: `soon` is no duration above zero; write 45s, 6m 32s or 2h"),
+        (node("hots = \"x\""), "nodes.toml:12: node `one`: unknown key `hots`; did you mean `host`?"),
+        (node("enabled = \"yes\""), "nodes.toml:12: node `one`: `enabled` is the string \"yes\"; write true or false, without quotes"),
+        (node("retries = -1"), "nodes.toml:12: node `one`: `retries` is the integer `-1`; write a whole number, without quotes"),
+        (node("cargo_args = \"--features=x\""), "nodes.toml:12: node `one`: `cargo_args` is the string \"--features=x\"; write a list, as in [\"a\", \"b\"]"),
+        (node("[[node]]\nname = \"two\"\nhost = \"local\""), "nodes.toml:12: node `two`: `target` is missing; add target = \"x86_64-unknown-linux-gnu\", or another triple of Rust's"),
+        (node("[[machine]]\nslots = 3"), "nodes.toml:12: a [[machine]] without a name: `name` is missing; add name = \"...\""),
+        (format!("{PROJECT}[publish]\nstore = 3"), "nodes.toml:8: [publish]: `store` is the integer `3`; write it in quotes"),
+        ("[publish]\n".into(), "nodes.toml:1: `project` is missing; add [project], with `package`, `binary` and `repository`"),
+        (node("build_timeout = \"soon\""), "nodes.toml:12: node `one`: `build_timeout`: `soon` is no duration above zero; write 45s, 6m 32s or 2h"),
+        (node("ready_timeout = \"3 hours\""), "nodes.toml:12: node `one`: `ready_timeout`: `3 hours` is no duration above zero; write 45s, 6m 32s or 2h"),
+        (node("[defaults]\nsilence_timeout = \"0s\""), "nodes.toml:13: [defaults]: `silence_timeout`: `0s` is no duration above zero; write 45s, 6m 32s or 2h"),
         (node("machine = \"rig\""), "nodes.toml:12: node `one`: machine `rig` does not exist; add a [[machine]] of that name"),
         (node("build_command = \"fetch v{versoin}.tar.gz\""), "nodes.toml:12: node `one`: `{versoin}` is no placeholder; did you mean `{version}`?"),
         (node("max_glibc = \"new\""), "nodes.toml:12: node `one`: `new` is no glibc version; write it as 2.28"),

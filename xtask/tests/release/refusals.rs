@@ -189,7 +189,8 @@ fn a_broken_fleet_is_refused_with_its_line() {
     let again = node("two", host_target(), "");
     let platform = crate::project::host_platform();
     for (nodes, expected) in [
-        ("[[node]\n".to_string(), "nodes.toml:7: "),
+        ("[[node]\n".to_string(), "nodes.toml:7: unclosed array table"),
+        ("[[node]]\n".to_string(), "nodes.toml:7: a [[node]] without a name: `name` is missing; add name = "),
         (node("one", host_target(), "hots = \"x\""), "nodes.toml:12: unknown key `hots`; did you mean `host`?"),
         (node("one", "riscv64gc-unknown-linux-gnu", ""), "nodes.toml:11: node `one`: target `riscv64gc-unknown-linux-gnu` has no platform"),
         (node("one", host_target(), "machine = \"rig\""), "nodes.toml:12: node `one`: machine `rig` does not exist; add a [[machine]] of that name"),
