@@ -1,9 +1,12 @@
 //! The command line. The grammar is the manual: `cargo xtask help` prints it.
 
+mod manual;
+
 use crate::gcs::Via;
 use crate::ui;
-use crate::words::{nearest, refuse, Platform, Version};
+use crate::words::{refuse, Platform, Version};
 use anyhow::Result;
+use manual::Part;
 use std::ffi::OsString;
 
 xflags::xflags! {
@@ -196,47 +199,62 @@ xflags::xflags! {
 impl Xtask {
     /// Reads the arguments; a refusal names the nearest real flag or verb. `None`: help was asked for and printed.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Xtask>> {
-        let arguments = split_equals(arguments);
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let part = manual::part_of(arguments.iter().filter_map(|word| word.to_str()));
         if arguments.first().is_none_or(|first| first == "help") {
-            ui::print(Xtask::HELP_);
+            print_help(part.as_ref());
             return Ok(None);
         }
-        match Xtask::from_vec(arguments) {
+        match Xtask::from_vec(split_equals(arguments, part.as_ref())?) {
             Ok(flags) => Ok(Some(flags)),
             Err(error) if error.is_help() => {
-                ui::print(&error.to_string());
+                print_help(part.as_ref());
                 Ok(None)
             }
-            Err(error) => Err(refuse(with_nearest(&error.to_string()))),
+            Err(error) => Err(refuse(with_way_out(&error.to_string(), part.as_ref()))),
         }
     }
 }
 
-/// `--to=DIR` is `--to DIR`.
-fn split_equals(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let split = |argument: OsString| match argument.to_str().and_then(|text| text.split_once('=')) {
-        Some((flag, value)) if flag.starts_with("--") => vec![flag.into(), value.into()],
-        _ => vec![argument],
-    };
-    arguments.into_iter().flat_map(split).collect()
+/// Of the verb that was named, or of all.
+fn print_help(part: Option<&Part>) {
+    match part {
+        Some(part) => ui::print(&part.manual()),
+        None => ui::print(Xtask::HELP_),
+    }
 }
 
-fn with_nearest(message: &str) -> String {
+/// `--to=DIR` is `--to DIR`; a flag that is there or not has no value.
+fn split_equals(arguments: Vec<OsString>, part: Option<&Part>) -> Result<Vec<OsString>> {
+    let known = manual::flags(part);
+    let mut split = Vec::new();
+    for argument in arguments {
+        match argument.to_str().and_then(|text| text.split_once('=')) {
+            Some((flag, value)) if flag.starts_with("--") => {
+                let known = known.iter().find(|known| known.name == flag);
+                if known.is_some_and(|flag| !flag.takes_value) {
+                    return Err(refuse(format!(
+                        "{flag} takes no value; leave `={}` out",
+                        value.escape_debug()
+                    )));
+                }
+                split.extend([flag.into(), value.into()]);
+            }
+            _ => split.push(argument),
+        }
+    }
+    Ok(split)
+}
+
+fn with_way_out(message: &str, part: Option<&Part>) -> String {
     let wrong = message.split(['`', '"']).nth(1).unwrap_or_default();
-    let lines = Xtask::HELP_.lines();
-    let known = lines.filter_map(|line| match wrong.starts_with("--") {
-        true => line
-            .trim_start()
-            .split(' ')
-            .next()
-            .filter(|word| word.starts_with("--")),
-        false => line
-            .strip_prefix("xtask ")
-            .and_then(|verb| verb.split(' ').next()),
-    });
-    match nearest(wrong, known) {
-        Some(near) if near != wrong => format!("{message}; did you mean `{near}`?"),
-        _ => format!("{message}; `cargo xtask help` lists verbs and flags"),
+    match (manual::nearest_word(wrong, part), part) {
+        (Some(near), _) if near != wrong => format!("{message}; did you mean `{near}`?"),
+        (_, Some(part)) => format!(
+            "{message}; `cargo xtask help {}` has all that it takes",
+            part.verb
+        ),
+        (_, None) => format!("{message}; `cargo xtask help` lists verbs and flags"),
     }
 }
 
@@ -314,16 +332,63 @@ mod tests {
             ),
             (
                 "release --frobnicate",
-                "unexpected flag: `--frobnicate`; `cargo xtask help` lists verbs and flags",
+                "unexpected flag: `--frobnicate`; `cargo xtask help release` has all that it takes",
             ),
             (
-                "publish --fresh",
-                "unexpected flag: `--fresh`; `cargo xtask help` lists verbs and flags",
+                "--json publish --frehs",
+                "unexpected flag: `--frehs`; `cargo xtask help publish` has all that it takes",
+            ),
+            (
+                "dist --frehs",
+                "unexpected flag: `--frehs`; did you mean `--fresh`?",
+            ),
+            (
+                "node lst",
+                "unexpected argument: \"lst\"; did you mean `list`?",
+            ),
+            (
+                "node",
+                "subcommand is required; `cargo xtask help node` has all that it takes",
+            ),
+            ("release --local=yes", "--local takes no value; leave `=yes` out"),
+            ("--quiet=1 plan", "--quiet takes no value; leave `=1` out"),
+            (
+                "release --version",
+                "expected a value for `--version`; `cargo xtask help release` has all that it takes",
+            ),
+            (
+                "frobnicate",
+                "unexpected argument: \"frobnicate\"; `cargo xtask help` lists verbs and flags",
             ),
         ] {
             let error = read(line).unwrap_err();
             assert!(error.downcast_ref::<crate::words::Refusal>().is_some());
             assert_eq!(error.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn the_manual_of_a_verb_is_its_own_part_of_it() {
+        let manual = |line: &str| manual::part_of(line.split(' ')).unwrap().manual();
+        let plan = manual("plan --version 0.14.0 --help");
+        assert!(
+            plan.starts_with("xtask plan\n  Print what a release would do"),
+            "{plan}"
+        );
+        assert!(
+            plan.contains("    --scripts\n") && !plan.contains("--dry-run"),
+            "{plan}"
+        );
+        let node = manual("--json node -h");
+        let titles: Vec<&str> = node
+            .lines()
+            .filter(|line| line.starts_with("xtask"))
+            .collect();
+        assert_eq!(
+            titles,
+            ["xtask node", "xtask node list", "xtask node check"]
+        );
+        assert!(manual("node check").starts_with("xtask node check\n"));
+        assert!(manual::part_of("--help".split(' ')).is_none());
     }
 }
