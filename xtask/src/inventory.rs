@@ -173,25 +173,19 @@ impl Inventory {
         let raw = raw::read(&source)?;
         let project = project(&source, raw.project)?;
         let publish = publish(&source, raw.publish)?;
-        let defaults = limits(
-            &source,
-            "[defaults]",
-            raw.defaults.limits(),
-            &Limits::default(),
-        )?;
-        let env = environment(&source, "[defaults]", &raw.defaults.env)?;
+        let defaults = defaults(&source, &raw.defaults)?;
         let machines = machines(&source, &raw.machine)?;
         let mut nodes: Vec<Node> = Vec::new();
         for entry in &raw.node {
-            let node = node(&source, entry, &defaults, &env, &machines)?;
+            let node = node(&source, entry, &defaults, &machines)?;
             check_against_earlier(&source, entry, &node, &nodes)?;
             nodes.push(node);
         }
         Ok(Inventory {
             project,
             publish,
-            defaults,
-            env,
+            defaults: defaults.limits,
+            env: defaults.env,
             machines,
             nodes,
         })
@@ -253,6 +247,20 @@ fn publish(source: &raw::Source, raw: Option<raw::Publish>) -> Result<Publish> {
         signing_key: raw.signing_key.map(Located::into_inner),
         release_keys,
         signed_since: source.check_some(thing, &raw.signed_since, Version::parse)?,
+    })
+}
+
+/// What a node has that says nothing else.
+struct Defaults {
+    limits: Limits,
+    env: BTreeMap<String, String>,
+}
+
+fn defaults(source: &raw::Source, raw: &raw::Defaults) -> Result<Defaults> {
+    let thing = "[defaults]";
+    Ok(Defaults {
+        limits: limits(source, thing, raw.limits(), &Limits::default())?,
+        env: environment(source, thing, &raw.env)?,
     })
 }
 
@@ -330,13 +338,7 @@ fn machines(source: &raw::Source, raw: &[raw::Machine]) -> Result<Vec<Machine>> 
             }
         };
         let host = source.check_some(&thing, &entry.host, address)?;
-        let hooks = hooks(
-            source,
-            &thing,
-            &entry.start,
-            &entry.stop,
-            &entry.ready_timeout,
-        )?;
+        let hooks = hooks(source, &thing, entry.hooks())?;
         machines.push(Machine {
             name,
             host,
@@ -350,14 +352,13 @@ fn machines(source: &raw::Source, raw: &[raw::Machine]) -> Result<Vec<Machine>> 
 fn node(
     source: &raw::Source,
     raw: &raw::Node,
-    defaults: &Limits,
-    default_env: &BTreeMap<String, String>,
+    defaults: &Defaults,
     machines: &[Machine],
 ) -> Result<Node> {
     let thing = &format!("node `{}`", raw.name.as_ref().escape_debug());
     let name = source.check(thing, &raw.name, NodeName::parse)?;
     let machine = source.check_some(thing, &raw.machine, |text| known_machine(text, machines))?;
-    let mut env = default_env.clone();
+    let mut env = defaults.env.clone();
     env.extend(environment(source, thing, &raw.env)?);
     for option in &raw.ssh_options {
         source.check(thing, option, ssh_options::check)?;
@@ -380,8 +381,8 @@ fn node(
         transfer: source
             .check_some(thing, &raw.transfer, transfer)?
             .unwrap_or(Transfer::Session),
-        hooks: hooks(source, thing, &raw.start, &raw.stop, &raw.ready_timeout)?,
-        limits: limits(source, thing, raw.limits(), defaults)?,
+        hooks: hooks(source, thing, raw.hooks())?,
+        limits: limits(source, thing, raw.limits(), &defaults.limits)?,
         name,
         machine,
         env,
@@ -417,17 +418,11 @@ fn check_against_earlier(
 
 const READY_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-fn hooks(
-    source: &raw::Source,
-    thing: &str,
-    start: &Option<Located<Vec<String>>>,
-    stop: &Option<Located<Vec<String>>>,
-    ready_timeout: &Option<Located<String>>,
-) -> Result<Hooks> {
-    let ready_timeout = duration(source, thing, "ready_timeout", ready_timeout)?;
+fn hooks(source: &raw::Source, thing: &str, raw: raw::Hooks) -> Result<Hooks> {
+    let ready_timeout = duration(source, thing, "ready_timeout", raw.ready_timeout)?;
     Ok(Hooks {
-        start: hook(source, thing, start)?,
-        stop: hook(source, thing, stop)?,
+        start: hook(source, thing, raw.start)?,
+        stop: hook(source, thing, raw.stop)?,
         ready_timeout: ready_timeout.unwrap_or(READY_TIMEOUT),
     })
 }

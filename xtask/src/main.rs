@@ -57,7 +57,7 @@ use flags::{Xtask, XtaskCmd};
 use gcs::Access;
 use process::{Interrupt, Interrupted};
 use std::process::ExitCode;
-use ui::{Talk, Ui};
+use ui::{Results, Talk, Ui};
 use words::Refusal;
 use workspace::Workspace;
 
@@ -82,7 +82,11 @@ fn run(flags: Xtask) -> Result<Ending> {
         (false, true) => Talk::Verbose,
         (false, false) => Talk::Normal,
     };
-    let ui = &Ui::new(talk, flags.json);
+    let results = match flags.json {
+        true => Results::Events,
+        false => Results::Text,
+    };
+    let ui = &Ui::new(talk, results);
     let interrupt = &Interrupt::install()?;
     let workspace = &Workspace::open(flags.nodes.as_deref())?;
     let access = &Access {
@@ -106,7 +110,7 @@ fn run(flags: Xtask) -> Result<Ending> {
         XtaskCmd::Promote(flags) => return promote::promote(workspace, flags, console),
         XtaskCmd::Yank(flags) => return promote::yank(workspace, flags, console),
         XtaskCmd::Rollback(flags) => return promote::rollback(workspace, flags, console),
-        XtaskCmd::Plan(plan) => show_plan::run(workspace, plan, ui, flags.json)?,
+        XtaskCmd::Plan(plan) => show_plan::run(workspace, plan, ui)?,
         XtaskCmd::Node(flags) => return node::run(workspace, flags, console),
         XtaskCmd::Ci(flags) => ci::run(workspace, flags, console)?,
     }

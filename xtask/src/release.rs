@@ -51,8 +51,16 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
         workspace,
         commit: &commit,
         destination: Some(&destination),
-        selection: selection(flags.node, &flags.platform, flags.local)?,
-        manner: manner(flags.fresh, flags.fail_fast, flags.jobs)?,
+        selection: Selection {
+            nodes: flags.node,
+            platforms: flags::platforms(&flags.platform)?,
+            local: flags.local,
+        },
+        manner: Manner {
+            fresh: flags.fresh,
+            fail_fast: flags.fail_fast,
+            jobs: flags::jobs(flags.jobs)?,
+        },
         universal: flags.universal,
         sealing: Sealing::AtOnce(signer.as_ref()),
     };
@@ -92,8 +100,16 @@ pub fn dist(workspace: &Workspace, flags: flags::Dist, console: &Console) -> Res
         workspace,
         commit: &Commit::find(workspace, &flags.version, flags.allow_dirty)?,
         destination: None,
-        selection: selection(flags.node, &flags.platform, flags.local)?,
-        manner: manner(flags.fresh, flags.fail_fast, flags.jobs)?,
+        selection: Selection {
+            nodes: flags.node,
+            platforms: flags::platforms(&flags.platform)?,
+            local: flags.local,
+        },
+        manner: Manner {
+            fresh: flags.fresh,
+            fail_fast: flags.fail_fast,
+            jobs: flags::jobs(flags.jobs)?,
+        },
         universal: flags.universal,
         sealing: Sealing::Later,
     };
@@ -246,22 +262,6 @@ pub fn verify(workspace: &Workspace, flags: flags::Verify, console: &Console) ->
         .ui
         .result(&format!("{version} in {} is whole", store.location()));
     Ok(Ending::Done)
-}
-
-fn selection(nodes: Vec<String>, platforms: &[String], local: bool) -> Result<Selection> {
-    Ok(Selection {
-        nodes,
-        platforms: flags::platforms(platforms)?,
-        local,
-    })
-}
-
-fn manner(fresh: bool, fail_fast: bool, jobs: Option<usize>) -> Result<Manner> {
-    Ok(Manner {
-        fresh,
-        fail_fast,
-        jobs: flags::jobs(jobs)?,
-    })
 }
 
 /// What is released: a commit of this repository.

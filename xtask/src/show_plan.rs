@@ -15,7 +15,7 @@ use anyhow::Result;
 use serde_json::{json, Value};
 use std::time::Duration;
 
-pub fn run(workspace: &Workspace, flags: flags::Plan, ui: &Ui, json: bool) -> Result<()> {
+pub fn run(workspace: &Workspace, flags: flags::Plan, ui: &Ui) -> Result<()> {
     let version = flags::version(&flags.version)?;
     let repository = workspace.repository()?;
     let revision = repository.revision(&workspace.sh, version.as_ref(), true)?;
@@ -34,10 +34,12 @@ pub fn run(workspace: &Workspace, flags: flags::Plan, ui: &Ui, json: bool) -> Re
         history: &History::read(&workspace.dist()),
         unmade: Digest::zero(),
     };
-    match (flags.scripts, json) {
-        (true, _) => shown.scripts(ui),
-        (false, true) => ui.event("plan", shown.json()),
-        (false, false) => shown.text(ui),
+    match flags.scripts {
+        true => shown.scripts(ui),
+        false => {
+            ui.event("plan", shown.json());
+            shown.text(ui);
+        }
     }
     Ok(())
 }

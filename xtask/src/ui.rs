@@ -17,9 +17,18 @@ pub enum Talk {
     Verbose,
 }
 
+/// How results are given on stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Results {
+    #[default]
+    Text,
+    /// One event a line, as docs/json.md describes.
+    Events,
+}
+
 pub struct Ui {
     talk: Talk,
-    json: bool,
+    results: Results,
     live: Option<MultiProgress>,
 }
 
@@ -33,12 +42,16 @@ pub struct Row {
 }
 
 impl Ui {
-    pub fn new(talk: Talk, json: bool) -> Ui {
+    pub fn new(talk: Talk, results: Results) -> Ui {
         let terminal = std::io::stderr().is_terminal()
             && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
-        let live = (terminal && !json && talk == Talk::Normal)
+        let live = (terminal && results == Results::Text && talk == Talk::Normal)
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
-        Ui { talk, json, live }
+        Ui {
+            talk,
+            results,
+            live,
+        }
     }
 
     /// Talk: what happens.
@@ -60,22 +73,22 @@ impl Ui {
 
     /// A result, on stdout; under `--json` an event of that name.
     pub fn result(&self, text: &str) {
-        match self.json {
-            true => self.event("result", json!({"text": text})),
-            false => println!("{text}"),
+        match self.results {
+            Results::Events => self.event("result", json!({"text": text})),
+            Results::Text => print(text),
         }
     }
 
     /// The same for values that an event of their own has: nothing under `--json`.
     pub fn show(&self, text: &str) {
-        if !self.json {
+        if self.results == Results::Text {
             print(text);
         }
     }
 
     /// One line of JSON on stdout; docs/json.md describes each event.
     pub fn event(&self, name: &str, mut fields: Value) {
-        if self.json {
+        if self.results == Results::Events {
             fields["event"] = json!(name);
             print(&fields.to_string());
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::gate::HANDSHAKES;
 use crate::inventory::Inventory;
-use crate::ui::{Talk, Ui};
+use crate::ui::{Results, Talk, Ui};
 use crate::words::Version;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -156,7 +156,7 @@ fn many_nodes_behind_one_stock_sshd_all_get_through() {
         handshakes: &gate,
         given_up: &given_up,
     };
-    let ui = Ui::new(Talk::Quiet, false);
+    let ui = Ui::new(Talk::Quiet, Results::Text);
     let one = |node: &Node| {
         let job = Job {
             project: &fleet.project,

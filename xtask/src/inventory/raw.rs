@@ -105,6 +105,29 @@ pub struct Limits<'a> {
     pub retries: Option<u32>,
 }
 
+/// The commands that a machine and a node may both have.
+pub struct Hooks<'a> {
+    pub start: &'a Option<Located<Vec<String>>>,
+    pub stop: &'a Option<Located<Vec<String>>>,
+    pub ready_timeout: &'a Option<Located<String>>,
+}
+
+macro_rules! hooks_of {
+    ($($entry:ty),*) => {$(
+        impl $entry {
+            pub fn hooks(&self) -> Hooks<'_> {
+                Hooks {
+                    start: &self.start,
+                    stop: &self.stop,
+                    ready_timeout: &self.ready_timeout,
+                }
+            }
+        }
+    )*};
+}
+
+hooks_of!(Machine, Node);
+
 macro_rules! limits_of {
     ($($entry:ty),*) => {$(
         impl $entry {

@@ -9,7 +9,7 @@ use crate::process::Interrupt;
 use crate::publish::{Exceptions, Manner, Publishing};
 use crate::seal;
 use crate::store::Store;
-use crate::ui::{Talk, Ui};
+use crate::ui::{Results, Talk, Ui};
 use crate::words::{Artifact, Digest, Facts, NodeName, Platform, SourceKind, Target, Version};
 use anyhow::Result;
 use camino::Utf8Path;
@@ -192,7 +192,7 @@ pub fn inventory() -> &'static Inventory {
 
 pub fn quiet() -> &'static Ui {
     static ONCE: OnceLock<Ui> = OnceLock::new();
-    ONCE.get_or_init(|| Ui::new(Talk::Quiet, false))
+    ONCE.get_or_init(|| Ui::new(Talk::Quiet, Results::Text))
 }
 
 pub fn interrupt() -> &'static Interrupt {
