@@ -72,15 +72,8 @@ impl Plan {
             buildable.extend(built_in(inventory, selection, here));
         }
         let required = match selection.local {
-            true => buildable
-                .iter()
-                .filter(|node| node.required)
-                .map(Node::platform)
-                .collect(),
-            false => enabled(inventory)
-                .filter(|node| node.required)
-                .map(Node::platform)
-                .collect(),
+            true => required_of(buildable.iter()),
+            false => Plan::required(inventory),
         };
         let drained = inventory
             .nodes
@@ -98,15 +91,17 @@ impl Plan {
 
     /// What has to be in before a version is promoted by itself.
     pub fn required(inventory: &Inventory) -> BTreeSet<Platform> {
-        enabled(inventory)
-            .filter(|node| node.required)
-            .map(Node::platform)
-            .collect()
+        required_of(enabled(inventory))
     }
 
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.jobs.iter().flat_map(|job| &job.nodes)
     }
+}
+
+fn required_of<'a>(nodes: impl Iterator<Item = &'a Node>) -> BTreeSet<Platform> {
+    let required = nodes.filter(|node| node.required);
+    required.map(Node::platform).collect()
 }
 
 fn enabled(inventory: &Inventory) -> impl Iterator<Item = &Node> {
