@@ -170,6 +170,9 @@ impl Build<'_> {
     ) -> Result<Vec<Row>> {
         let started = Instant::now();
         let PendingJob { planned, nodes } = pending;
+        // Whatever becomes of this job, what the last run said of it is over.
+        let logs: Vec<Utf8PathBuf> = nodes.iter().map(|node| self.dist.log(&node.name)).collect();
+        host::begin_log(&logs)?;
         let mut line = self
             .ui
             .job(&planned.directory, self.history.usual(&nodes[0].name));
@@ -223,8 +226,6 @@ impl Build<'_> {
         let nodes = &pending.nodes;
         let name = &pending.planned.directory;
         let job = self.job_of(nodes.clone(), name, self.manner.fresh);
-        let logs: Vec<Utf8PathBuf> = nodes.iter().map(|node| self.dist.log(&node.name)).collect();
-        host::begin_log(&logs)?;
         let order = Order {
             host,
             job: &job,
@@ -232,7 +233,7 @@ impl Build<'_> {
             limits: &nodes[0].limits,
             rust_version: self.source.rust_version.as_deref(),
             machine: nodes[0].box_name(),
-            log: logs[0].clone(),
+            log: self.dist.log(&nodes[0].name),
             raw_log: self.dist.partial(&format!("{name}.log")),
             stream: self.stream(pending.planned),
         };
@@ -406,8 +407,8 @@ impl Build<'_> {
             "[{}] failed in {}: {}",
             node.name, failure.stage, failure.message
         );
-        if failure.class == FailureClass::Start {
-            // Its message names the hooks' log; the node's own is of an earlier run.
+        if text.is_empty() {
+            // No session began, so there is nothing else to look at.
             self.ui.warn(&report);
             return Ok(());
         }

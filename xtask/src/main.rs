@@ -47,6 +47,7 @@ mod toolchain;
 mod ui;
 mod universal;
 mod upload;
+mod verdict;
 mod verify;
 mod words;
 mod workspace;
@@ -88,7 +89,7 @@ fn run(flags: Xtask) -> Result<Ending> {
     };
     let ui = &Ui::new(talk, results);
     let interrupt = &Interrupt::install()?;
-    let workspace = &Workspace::open(flags.nodes.as_deref())?;
+    let workspace = &Workspace::open(flags.nodes.as_deref(), interrupt)?;
     let access = &Access {
         public: workspace.inventory.publish.public,
         token_file: flags.token_file.map(Into::into),
@@ -110,7 +111,7 @@ fn run(flags: Xtask) -> Result<Ending> {
         XtaskCmd::Promote(flags) => return promote::promote(workspace, flags, console),
         XtaskCmd::Yank(flags) => return promote::yank(workspace, flags, console),
         XtaskCmd::Rollback(flags) => return promote::rollback(workspace, flags, console),
-        XtaskCmd::Plan(plan) => show_plan::run(workspace, plan, ui)?,
+        XtaskCmd::Plan(plan) => show_plan::run(workspace, plan, console)?,
         XtaskCmd::Node(flags) => return node::run(workspace, flags, console),
         XtaskCmd::Ci(flags) => ci::run(workspace, flags, console)?,
     }

@@ -94,6 +94,7 @@ pub struct Timed {
     arguments: Vec<OsString>,
     input: Option<Vec<u8>>,
     environment: Vec<(String, OsString)>,
+    directory: Option<Utf8PathBuf>,
     deadline: Duration,
 }
 
@@ -104,6 +105,7 @@ impl Timed {
             arguments: Vec::new(),
             input: None,
             environment: Vec::new(),
+            directory: None,
             deadline,
         }
     }
@@ -123,6 +125,11 @@ impl Timed {
         self
     }
 
+    pub fn directory(mut self, directory: &Utf8Path) -> Timed {
+        self.directory = Some(directory.to_owned());
+        self
+    }
+
     pub fn input(mut self, bytes: &[u8]) -> Timed {
         self.input = Some(bytes.to_vec());
         self
@@ -131,6 +138,20 @@ impl Timed {
     /// Any exit status is an answer; only a command that cannot be started, or does not end, is an error.
     pub fn run(self) -> Result<Output> {
         self.run_unless(|| None)
+    }
+
+    /// The same under the user's signals. Ctrl-C reaches the command too; whichever of us it ends first, it is the reason.
+    pub fn run_under(self, interrupt: &Interrupt) -> Result<Output> {
+        let ran = self.run_unless(|| interrupt.signal().map(|_| "was interrupted"));
+        if ran
+            .as_ref()
+            .is_ok_and(|output| output.status.signal().is_some())
+        {
+            // Our own copy of the signal may be a moment behind.
+            thread::sleep(Duration::from_millis(100));
+        }
+        interrupt.check()?;
+        ran
     }
 
     /// The same, but it is ended when there is a reason to.
@@ -145,6 +166,9 @@ impl Timed {
         };
         for (name, value) in self.environment {
             command = command.env(name, value);
+        }
+        if let Some(directory) = self.directory {
+            command = command.dir(directory);
         }
         let handle = command
             .start()

@@ -19,13 +19,14 @@ use crate::plan::{Plan, Selection};
 use crate::publish::{Exceptions, Published, Publishing};
 use crate::seal;
 use crate::sign::{self, Signer};
-use crate::source::{Repository, Revision};
+use crate::source::{Repository, Revision, Wanted};
 use crate::store::Store;
 use crate::toolchain::Toolchain;
 use crate::ui::{Row, Ui};
 use crate::universal;
+use crate::verdict;
 use crate::verify::{self, Verification};
-use crate::words::{counted, refuse, show_duration, Absence, Digest, Outcome, Platform, Version};
+use crate::words::{counted, refuse, show_duration, Digest, Platform, Version};
 use crate::workspace::Workspace;
 use anyhow::{bail, Context, Result};
 use camino::Utf8Path;
@@ -34,7 +35,11 @@ use std::time::Instant;
 
 pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) -> Result<Ending> {
     let started = Instant::now();
-    let commit = Commit::find(workspace, &flags.version, flags.allow_dirty)?;
+    let wanted = Wanted {
+        version: flags::version(&flags.version)?,
+        allow_dirty: flags.allow_dirty,
+    };
+    let commit = Commit::find(workspace, &wanted, console)?;
     let route = Route {
         to: flags.to.as_deref(),
         local: flags.local,
@@ -66,7 +71,7 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
     };
     let mut built = building.run(console)?;
     console.ui.table(&mut built.rows);
-    let ending = judge(&built.rows)?;
+    let ending = verdict::judge(&built.rows)?;
     seal::seal_version(
         &built.dist,
         &workspace.inventory.project,
@@ -96,9 +101,13 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
 
 pub fn dist(workspace: &Workspace, flags: flags::Dist, console: &Console) -> Result<Ending> {
     let started = Instant::now();
+    let wanted = Wanted {
+        version: flags::version(&flags.version)?,
+        allow_dirty: flags.allow_dirty,
+    };
     let building = Building {
         workspace,
-        commit: &Commit::find(workspace, &flags.version, flags.allow_dirty)?,
+        commit: &Commit::find(workspace, &wanted, console)?,
         destination: None,
         selection: Selection {
             nodes: flags.node,
@@ -119,7 +128,7 @@ pub fn dist(workspace: &Workspace, flags: flags::Dist, console: &Console) -> Res
         .ui
         .say(&format!("Total time: {}", show_duration(started.elapsed())));
     console.ui.result(built.dist.directory().as_str());
-    judge(&built.rows)
+    verdict::judge(&built.rows)
 }
 
 pub fn checksum(
@@ -271,10 +280,9 @@ struct Commit {
 }
 
 impl Commit {
-    fn find(workspace: &Workspace, version: &Option<String>, allow_dirty: bool) -> Result<Commit> {
-        let version = flags::version(version)?;
+    fn find(workspace: &Workspace, wanted: &Wanted, console: &Console) -> Result<Commit> {
         let repository = workspace.repository()?;
-        let revision = repository.revision(&workspace.sh, version.as_ref(), allow_dirty)?;
+        let revision = repository.revision(&workspace.tools(console.interrupt), wanted)?;
         Ok(Commit {
             repository,
             revision,
@@ -302,7 +310,7 @@ struct Built {
 
 impl Building<'_> {
     fn run(&self, console: &Console) -> Result<Built> {
-        let Workspace { sh, inventory, .. } = self.workspace;
+        let inventory = &self.workspace.inventory;
         let Commit {
             repository,
             revision,
@@ -320,12 +328,18 @@ impl Building<'_> {
             .map(|there| there.published_source(revision));
         let (source, archive) = match published.transpose()?.flatten() {
             Some(published) => published,
-            None => repository.archive(sh, revision, &toolchain.cargo, stored)?,
+            None => repository.archive(
+                &self.workspace.tools(console.interrupt),
+                revision,
+                &toolchain.cargo,
+                stored,
+            )?,
         };
         if let Some(destination) = self.destination {
             destination.prepare()?;
             destination.accepts(&source)?;
         }
+        console.interrupt.check()?;
         // Whatever could be refused was: from here on dist/ is written.
         let dist = Dist::open(root, version, &inventory.project.binary)?;
         if let Some(damage) = &dist.damage {
@@ -388,47 +402,6 @@ impl Building<'_> {
             ui.say(&format!("Disabled: {node} (`enabled = false`)"));
         }
     }
-}
-
-/// Whether what was built may be published.
-fn judge(rows: &[Row]) -> Result<Ending> {
-    let lost = |absence| {
-        rows.iter()
-            .filter(move |row| row.outcome.artifact().is_none() && row.absence == absence)
-    };
-    let (skipped, failed): (Vec<&Row>, Vec<&Row>) =
-        lost(Absence::HoldsBack).partition(|row| matches!(row.outcome, Outcome::Skipped(_)));
-    if !skipped.is_empty() || !failed.is_empty() {
-        bail!(
-            "required nodes are missing: {}; what was built stays in dist/, nothing was published{}",
-            names(failed.iter().chain(&skipped)),
-            ways_out(&failed, &skipped)
-        );
-    }
-    if rows.iter().all(|row| row.outcome.artifact().is_none()) {
-        bail!("nothing was built");
-    }
-    match lost(Absence::IsSaid).next() {
-        Some(_) => Ok(Ending::WithoutOptional),
-        None => Ok(Ending::Done),
-    }
-}
-
-/// Trying again helps a node that failed, and not one that this machine cannot build.
-fn ways_out(failed: &[&Row], skipped: &[&Row]) -> String {
-    let mut text = String::new();
-    if !failed.is_empty() {
-        text += &format!("; the same command tries {} again", names(failed.iter()));
-    }
-    if !skipped.is_empty() {
-        text += &format!("; {} cannot be built here, as the table says: release from a machine that can, choose others with --node, or set `required = false`", names(skipped.iter()));
-    }
-    text
-}
-
-fn names<'a>(rows: impl Iterator<Item = &'a &'a Row>) -> String {
-    let names: Vec<&str> = rows.map(|row| row.node.as_str()).collect();
-    names.join(", ")
 }
 
 /// The end of a release: into the store, pointers last; then read back and installed from, as a user would.

@@ -1,12 +1,13 @@
 //! `cargo xtask plan`: what a release would do, in words, as JSON, or as the scripts themselves. Touches nothing.
 
+use crate::console::Console;
 use crate::flags;
 use crate::history::History;
 use crate::inventory::{Inventory, Node};
 use crate::plan::{Plan, PlannedJob, Selection};
 use crate::schedule::longest_first;
 use crate::script::Job;
-use crate::source::Revision;
+use crate::source::{Revision, Wanted};
 use crate::toolchain::Toolchain;
 use crate::ui::Ui;
 use crate::words::{show_duration, Digest};
@@ -15,10 +16,15 @@ use anyhow::Result;
 use serde_json::{json, Value};
 use std::time::Duration;
 
-pub fn run(workspace: &Workspace, flags: flags::Plan, ui: &Ui) -> Result<()> {
-    let version = flags::version(&flags.version)?;
-    let repository = workspace.repository()?;
-    let revision = repository.revision(&workspace.sh, version.as_ref(), true)?;
+pub fn run(workspace: &Workspace, flags: flags::Plan, console: &Console) -> Result<()> {
+    let ui = console.ui;
+    // A plan looks at what a release would refuse, too.
+    let wanted = Wanted {
+        version: flags::version(&flags.version)?,
+        allow_dirty: true,
+    };
+    let tools = workspace.tools(console.interrupt);
+    let revision = workspace.repository()?.revision(&tools, &wanted)?;
     let selection = Selection {
         nodes: flags.node,
         platforms: flags::platforms(&flags.platform)?,

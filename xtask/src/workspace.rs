@@ -2,7 +2,8 @@
 
 use crate::inventory::{Address, Inventory};
 use crate::plan::ThisMachine;
-use crate::source::{Metadata, Repository};
+use crate::process::Interrupt;
+use crate::source::{Metadata, Repository, Tools};
 use crate::ssh::Programs;
 use crate::toolchain::{has_std, Toolchain};
 use crate::words::{refuse, Target};
@@ -20,10 +21,18 @@ pub struct Workspace {
 
 impl Workspace {
     /// `nodes` is `--nodes`; without it XTASK_NODES, then `nodes.toml` at the root.
-    pub fn open(nodes: Option<&str>) -> Result<Workspace> {
+    pub fn open(nodes: Option<&str>, interrupt: &Interrupt) -> Result<Workspace> {
         let sh = Shell::new()?;
-        let metadata = Metadata::read(&sh)
-            .map_err(|_| refuse("no Cargo workspace here; change to the project's directory"))?;
+        let here = Tools {
+            directory: ".".into(),
+            interrupt,
+        };
+        let metadata = Metadata::read(&here).or_else(|_| {
+            interrupt.check()?;
+            Err(refuse(
+                "no Cargo workspace here; change to the project's directory",
+            ))
+        })?;
         let root = metadata.workspace_root.clone();
         let named = nodes
             .map(String::from)
@@ -53,6 +62,14 @@ impl Workspace {
 
     pub fn installer(&self) -> Utf8PathBuf {
         self.root.join("install.sh")
+    }
+
+    /// git and cargo at its root.
+    pub fn tools<'a>(&self, interrupt: &'a Interrupt) -> Tools<'a> {
+        Tools {
+            directory: self.root.clone(),
+            interrupt,
+        }
     }
 
     /// The package that is released, as the work tree has it now.
