@@ -52,10 +52,7 @@ impl Destination {
             (None, false, None) => return Err(refuse(NO_STORE)),
         };
         if real.starts_with("gs://") && !tagged {
-            return Err(refuse(format!(
-                "a bucket takes only tagged releases, and this commit does not carry {}; tag it, or publish to a directory with --to",
-                version.tag()
-            )));
+            return Err(refuse(untagged(version)));
         }
         if route.dry_run {
             return Destination::dry_run(workspace, real, route.access);
@@ -199,6 +196,11 @@ impl Destination {
             }
         }
     }
+}
+
+/// Why a bucket does not take this commit.
+pub fn untagged(version: &Version) -> String {
+    format!("a bucket takes only tagged releases, and this commit does not carry {}; tag it, or publish to a directory with --to", version.tag())
 }
 
 /// The source archive of a published version, and its record; its hash is the one that the index names.

@@ -119,8 +119,12 @@ xflags::xflags! {
             repeated --node name: String
             /// Only this platform (repeatable).
             repeated --platform platform: String
-            /// Only nodes on this machine.
+            /// Only nodes on this machine, into dist/store/.
             optional --local
+            /// A directory, or gs://bucket. Default: [publish] store.
+            optional --to store: String
+            /// Join the two macOS binaries into macos-universal with lipo.
+            optional --universal
             /// Print the script of each job.
             optional --scripts
         }

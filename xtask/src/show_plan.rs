@@ -1,18 +1,21 @@
 //! `cargo xtask plan`: what a release would do, in words, as JSON, or as the scripts themselves. Touches nothing.
 
 use crate::console::Console;
+use crate::destination::{untagged, NO_STORE};
 use crate::flags;
 use crate::history::History;
 use crate::inventory::{Inventory, Node};
-use crate::plan::{Plan, PlannedJob, Selection};
+use crate::plan::{Plan, PlannedJob, Selection, Skipped};
 use crate::schedule::longest_first;
 use crate::script::Job;
 use crate::source::{Revision, Wanted};
 use crate::toolchain::Toolchain;
 use crate::ui::Ui;
+use crate::universal::lipo_arguments;
 use crate::words::{show_duration, Digest};
 use crate::workspace::Workspace;
 use anyhow::Result;
+use camino::Utf8PathBuf;
 use serde_json::{json, Value};
 use std::time::Duration;
 
@@ -36,7 +39,12 @@ pub fn run(workspace: &Workspace, flags: flags::Plan, console: &Console) -> Resu
         inventory: &workspace.inventory,
         revision: &revision,
         plan: &plan,
-        local: selection.local,
+        store: match (flags.to, selection.local) {
+            (Some(named), _) => Some(named),
+            (None, true) => Some("dist/store".into()),
+            (None, false) => workspace.inventory.publish.store.clone(),
+        },
+        universal: flags.universal,
         history: &History::read(&workspace.dist()),
         unmade: Digest::zero(),
     };
@@ -44,7 +52,7 @@ pub fn run(workspace: &Workspace, flags: flags::Plan, console: &Console) -> Resu
         true => shown.scripts(ui),
         false => {
             ui.event("plan", shown.json());
-            shown.text(ui);
+            ui.show(shown.text().trim_end());
         }
     }
     Ok(())
@@ -54,18 +62,27 @@ struct Shown<'a> {
     inventory: &'a Inventory,
     revision: &'a Revision,
     plan: &'a Plan,
-    local: bool,
+    store: Option<String>,
+    universal: bool,
     history: &'a History,
     /// The archive is not made by a plan.
     unmade: Digest,
 }
 
 impl Shown<'_> {
-    fn store(&self) -> &str {
-        match (self.local, &self.inventory.publish.store) {
-            (true, _) => "dist/store",
-            (false, Some(store)) => store,
-            (false, None) => "none (set `[publish] store`, or use --to)",
+    /// Why this release would not begin, as it would say itself.
+    fn refusal(&self) -> Option<String> {
+        let version = &self.revision.version;
+        match &self.store {
+            None => Some(NO_STORE.into()),
+            Some(store) if store.starts_with("gs://") && !self.revision.tagged => {
+                Some(untagged(version))
+            }
+            Some(_) if self.revision.dirty => Some(
+                "there are changes that are not committed; commit them, or use --allow-dirty"
+                    .into(),
+            ),
+            Some(_) => None,
         }
     }
 
@@ -77,55 +94,82 @@ impl Shown<'_> {
         order.into_iter().map(|job| jobs[job]).collect()
     }
 
-    fn text(&self, ui: &Ui) {
+    fn text(&self) -> String {
+        let mut text = self.title();
+        if let Some(why) = self.refusal() {
+            text += &format!("a release would be refused: {why}\n");
+        }
+        for (job, usual) in self.jobs() {
+            text += &self.describe_job(job, usual);
+        }
+        if self.universal {
+            text += &format!("\non local:\n  $ {}\n", self.lipo());
+        }
+        for skipped in &self.plan.skipped {
+            let Skipped {
+                node,
+                platform,
+                reason,
+                ..
+            } = skipped;
+            text += &format!("\nskipped: {node} ({platform}): {reason}\n");
+        }
+        for node in &self.plan.drained {
+            text += &format!("\ndisabled: {node} (`enabled = false`)\n");
+        }
+        text
+    }
+
+    fn title(&self) -> String {
         let Revision {
             version,
             commit,
             tagged,
             dirty,
         } = self.revision;
-        let tag = if *tagged {
-            version.tag()
-        } else {
-            "no tag".into()
+        let tag = match tagged {
+            true => version.tag(),
+            false => "no tag".into(),
         };
         let dirty = if *dirty { ", uncommitted changes" } else { "" };
-        ui.show(&format!(
-            "{} {version} from commit {} ({tag}{dirty}) to {}",
+        format!(
+            "{} {version} from commit {} ({tag}{dirty}) to {}\n",
             self.inventory.project.package,
             &commit[..12],
-            self.store()
-        ));
-        for (job, usual) in self.jobs() {
-            let usual = usual.map(|usual| format!(", usually {}", show_duration(usual)));
-            ui.show(&format!("\non {}{}:", job.host, usual.unwrap_or_default()));
-            for node in &job.nodes {
-                ui.show(&format!("  {}", describe(node)));
-            }
-            ui.show(&format!("  $ {}", self.job(job).command_line()));
-            for arguments in self
-                .inventory
-                .project
-                .prove
-                .iter()
-                .filter(|_| job.nodes.iter().any(|node| node.prove))
-            {
-                ui.show(&format!(
-                    "  $ {} {}",
-                    self.inventory.project.binary,
-                    arguments.join(" ")
-                ));
+            self.store.as_deref().unwrap_or("no store")
+        )
+    }
+
+    fn describe_job(&self, job: &PlannedJob, usual: Option<Duration>) -> String {
+        let project = &self.inventory.project;
+        let usual = usual.map(|usual| format!(", usually {}", show_duration(usual)));
+        let mut text = format!("\non {}{}:\n", job.host, usual.unwrap_or_default());
+        for node in &job.nodes {
+            text += &format!("  {}\n", describe(node));
+        }
+        text += &format!("  $ {}\n", self.job(job).command_line());
+        if job.nodes.iter().any(|node| node.prove) {
+            for arguments in &project.prove {
+                text += &format!("  $ {} {}\n", project.binary, arguments.join(" "));
             }
         }
-        for skipped in &self.plan.skipped {
-            ui.show(&format!(
-                "\nskipped: {} ({}): {}",
-                skipped.node, skipped.platform, skipped.reason
-            ));
-        }
-        for node in &self.plan.drained {
-            ui.show(&format!("\ndisabled: {node} (`enabled = false`)"));
-        }
+        text
+    }
+
+    /// What joins the two macOS binaries, once both are there.
+    fn lipo(&self) -> String {
+        let version = &self.revision.version;
+        let [first, second, joined] =
+            ["macos-x86_64", "macos-aarch64", "macos-universal"].map(|platform| {
+                Utf8PathBuf::from(format!(
+                    "dist/{version}/{}-{version}-{platform}",
+                    self.inventory.project.binary
+                ))
+            });
+        format!(
+            "lipo {}",
+            lipo_arguments(&first, &second, &joined).join(" ")
+        )
     }
 
     fn json(&self) -> Value {
@@ -138,7 +182,7 @@ impl Shown<'_> {
         }).collect();
         json!({
             "version": self.revision.version, "commit": self.revision.commit, "tagged": self.revision.tagged, "dirty": self.revision.dirty,
-            "store": self.store(), "jobs": jobs, "skipped": self.plan.skipped, "drained": self.plan.drained, "required": self.plan.required,
+            "store": self.store, "refusal": self.refusal(), "jobs": jobs, "skipped": self.plan.skipped, "drained": self.plan.drained, "required": self.plan.required,
         })
     }
 
@@ -188,4 +232,84 @@ fn describe(node: &Node) -> String {
         node.platform(),
         node.target
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::ThisMachine;
+    use crate::words::{Target, Version};
+
+    /// The checked-in fleet as a Mac with Apple's processor plans it, with these targets installed beside its own.
+    fn on_a_mac(others: &[&str], store: Option<&str>) -> String {
+        let text = include_str!("../../nodes.toml");
+        let inventory = Inventory::parse("nodes.toml", text).unwrap();
+        let target = |triple: &&str| Target::parse(triple).unwrap();
+        let host = target(&"aarch64-apple-darwin");
+        let here = ThisMachine {
+            installed: others.iter().map(target).chain([host.clone()]).collect(),
+            host,
+        };
+        let selection = Selection {
+            local: true,
+            ..Selection::default()
+        };
+        let shown = Shown {
+            inventory: &inventory,
+            revision: &Revision {
+                version: Version::parse("0.14.0").unwrap(),
+                commit: "0123456789abcdef".into(),
+                tagged: false,
+                dirty: false,
+            },
+            plan: &Plan::make(&inventory, &selection, &here).unwrap(),
+            store: store.map(String::from),
+            universal: true,
+            history: &History::read("/nowhere".as_ref()),
+            unmade: Digest::zero(),
+        };
+        shown.text()
+    }
+
+    #[test]
+    fn a_mac_builds_both_targets_in_one_call_and_joins_them() {
+        assert_eq!(
+            on_a_mac(&["x86_64-apple-darwin"], Some("dist/store")),
+            "ballistics-engine 0.14.0 from commit 0123456789ab (no tag) to dist/store
+
+on local:
+  macos-aarch64              macos-aarch64    aarch64-apple-darwin
+  macos-x86_64               macos-x86_64     x86_64-apple-darwin
+  $ cargo build --release --locked --bin ballistics --target aarch64-apple-darwin --target x86_64-apple-darwin
+  $ ballistics --version
+  $ ballistics selftest
+
+on local:
+  $ lipo -create dist/0.14.0/ballistics-0.14.0-macos-x86_64 dist/0.14.0/ballistics-0.14.0-macos-aarch64 -output dist/0.14.0/ballistics-0.14.0-macos-universal
+
+disabled: openbsd-aarch64 (`enabled = false`)
+"
+        );
+    }
+
+    #[test]
+    fn a_target_that_is_not_installed_is_named_with_its_remedy() {
+        let plan = on_a_mac(&[], Some("dist/store"));
+        assert!(
+            plan.contains("--bin ballistics --target aarch64-apple-darwin\n"),
+            "{plan}"
+        );
+        assert!(plan.contains("\nskipped: macos-x86_64 (macos-x86_64): the standard library of x86_64-apple-darwin is not installed; `rustup target add x86_64-apple-darwin` installs it\n"), "{plan}");
+    }
+
+    #[test]
+    fn a_release_that_would_be_refused_is_planned_with_the_reason() {
+        let refused = |store| {
+            let plan = on_a_mac(&[], store);
+            plan.lines().nth(1).unwrap_or_default().to_string()
+        };
+        assert_eq!(refused(Some("gs://b")), "a release would be refused: a bucket takes only tagged releases, and this commit does not carry v0.14.0; tag it, or publish to a directory with --to");
+        assert_eq!(refused(None), "a release would be refused: no store is named; set `[publish] store` in nodes.toml, or use --to");
+        assert_eq!(refused(Some("/srv/store")), "");
+    }
 }

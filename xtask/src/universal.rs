@@ -66,7 +66,8 @@ pub fn join(dist: &Dist, version: &Version) -> Result<Artifact> {
     Ok(artifact)
 }
 
-fn lipo_arguments(first: &Utf8Path, second: &Utf8Path, output: &Utf8Path) -> [String; 5] {
+/// Apple's `lipo`, and LLVM's.
+pub fn lipo_arguments(first: &Utf8Path, second: &Utf8Path, output: &Utf8Path) -> [String; 5] {
     [
         "-create",
         first.as_str(),

@@ -79,9 +79,10 @@ fn a_plan_says_what_would_be_done_and_touches_nothing() {
             "--json plan --local",
             "node list",
             "--json node list",
+            "plan --to ../elsewhere",
         ],
     );
-    let [plan, json, scripts, local, local_json, list, list_json] = &printed[..] else {
+    let [plan, json, scripts, local, local_json, list, list_json, elsewhere] = &printed[..] else {
         panic!("{printed:?}")
     };
     let cargo = format!(
@@ -90,7 +91,7 @@ fn a_plan_says_what_would_be_done_and_touches_nothing() {
     );
     for expected in [
         &format!(
-            "ballistics-engine 0.14.0 from commit {} (no tag) to gs://ballistics-releases\n",
+            "ballistics-engine 0.14.0 from commit {} (no tag) to gs://ballistics-releases\na release would be refused: a bucket takes only tagged releases",
             &commit[..12]
         ),
         "\non builder@far.localnet:\n",
@@ -104,6 +105,14 @@ fn a_plan_says_what_would_be_done_and_touches_nothing() {
     }
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
     assert_eq!(json["event"], "plan");
+    assert!(json["refusal"]
+        .as_str()
+        .unwrap()
+        .contains("tag it, or publish to a directory with --to"));
+    assert!(
+        elsewhere.contains("(no tag) to ../elsewhere\n\non "),
+        "{elsewhere}"
+    );
     assert_eq!(json["commit"], commit);
     assert_eq!(json["required"], json!([host_platform()]));
     assert_eq!(json["drained"], json!(["asleep"]));
