@@ -160,7 +160,7 @@ fn tools_of(os: &str) -> impl Iterator<Item = &'static Tool> + '_ {
 fn get(missing: &[&Tool], ui: &Ui) -> Result<()> {
     let mut managers = MANAGERS.iter();
     let manager = managers.find(|manager| is_installed(manager.program));
-    if !manager.is_some_and(|manager| manager.program == "apt-get") || !is_root()? {
+    if manager.is_none_or(|manager| manager.program != "apt-get") || !is_root()? {
         return Err(refuse(request(manager, missing)));
     }
     let packages = packages(missing, |tool| Some(tool.apt));
