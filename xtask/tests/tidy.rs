@@ -83,7 +83,7 @@ impl SourceFile {
                 continue;
             }
             let Some(tree) = imported(trimmed) else {
-                code.push((number + 1, self.from_the_root(line)));
+                code.push((number + 1, self.rooted(line)));
                 continue;
             };
             let mut tree = tree.to_string();
@@ -92,14 +92,14 @@ impl SourceFile {
             }
             let mut paths = Vec::new();
             expand("", tree.split(';').next().unwrap(), &mut paths);
-            let paths = paths.iter().map(|path| self.from_the_root(path));
+            let paths = paths.iter().map(|path| self.rooted(path));
             code.extend(paths.map(|path| (number + 1, format!("use {path}"))));
         }
         code
     }
 
     /// With `super::super::` written as `crate::`, where it is that.
-    fn from_the_root(&self, line: &str) -> String {
+    fn rooted(&self, line: &str) -> String {
         let folders = self.name.trim_end_matches("/mod.rs").matches('/').count();
         line.replace(&"super::".repeat(folders + 1), "crate::")
     }
