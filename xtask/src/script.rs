@@ -129,7 +129,7 @@ impl Job<'_> {
             }
         };
         let mut text = function("set_path", &[path.into(), "export PATH".into()]);
-        text += &function("set_environment", &self.environment());
+        text += &function("in_environment", &[self.environment()]);
         text += &function("build", &[self.build_line()]);
         let places = self.nodes.iter().map(|node| {
             let path = self.binary_path(node);
@@ -143,11 +143,14 @@ impl Job<'_> {
         text
     }
 
-    fn environment(&self) -> Vec<String> {
-        let set = |(name, value): (&String, &String)| format!("export {name}={}", quote(value));
-        let mut lines: Vec<String> = self.first().env.iter().map(set).collect();
-        lines.push(": the environment is set".into());
-        lines
+    /// Never variables of the shell's own: the script has some of these names, and some a shell evaluates.
+    fn environment(&self) -> String {
+        if self.first().env.is_empty() {
+            return "\"$@\"".into();
+        }
+        let set = |(name, value): (&String, &String)| quote(&format!("{name}={value}"));
+        let settings: Vec<String> = self.first().env.iter().map(set).collect();
+        format!("env {} \"$@\"", settings.join(" "))
     }
 
     /// `"$@"` holds a `--target` for each target of the call.
@@ -157,12 +160,12 @@ impl Job<'_> {
             let run = format!("sh -c {}", quote(&command));
             // Who says where the binary will be does not expect it elsewhere.
             return match self.first().binary_path {
-                Some(_) => run,
-                None => format!("CARGO_TARGET_DIR=$work/target {run}"),
+                Some(_) => format!("in_environment {run}"),
+                None => format!("in_environment env CARGO_TARGET_DIR=\"$work/target\" {run}"),
             };
         }
         let mut line = format!(
-            "cargo build --release --locked --bin {} --target-dir \"$work/target\" \"$@\"",
+            "in_environment cargo build --release --locked --bin {} --target-dir \"$work/target\" \"$@\"",
             quote(self.project.binary.as_str())
         );
         for argument in &self.first().cargo_args {
@@ -284,10 +287,8 @@ mod tests {
         let value = format!("'''{NASTY}'''");
         let head = head(&fleet(&format!("env = {{ NASTY = {value} }}")));
         for shell in SHELLS {
-            assert_eq!(
-                run(shell, &head, "set_environment; printf %s \"$NASTY\""),
-                NASTY
-            );
+            let call = "in_environment sh -c 'printf %s \"$NASTY\"'; printf %s \"${NASTY-}\"";
+            assert_eq!(run(shell, &head, call), NASTY);
         }
     }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154 # the head that names these variables is generated
 # What a node runs, local or remote: read on stdin by `sh -s` below a generated head that sets
 #   nonce project job version binary package archive_size archive_sha256 targets unproven fresh window transfer
-# and defines set_environment, build, binary_of and prove. Marks (::NONCE:word ...) go to stderr, between the lines of the log;
+# and defines in_environment, build, binary_of and prove. Marks (::NONCE:word ...) go to stderr, between the lines of the log;
 # stdout carries nothing but the framed binaries; stdin carries the source archive, then heartbeats.
 
 say() { printf '::%s:%s\n' "$nonce" "$*" >&2; }
@@ -239,7 +239,7 @@ is_unproven() {
 }
 
 prove_version() {
-	said=$("$1" --version </dev/null 2>&1)
+	said=$(in_environment "$1" --version </dev/null 2>&1)
 	status=$?
 	said=$(printf '%s\n' "$said" | first_line)
 	printf '%s\n' "$said"
@@ -255,7 +255,7 @@ prove_version() {
 }
 
 prove_run() {
-	"$@" </dev/null && return 0
+	in_environment "$@" </dev/null && return 0
 	status=$?
 	shift
 	lost "$target proof $binary $* ended with status $status"
@@ -298,7 +298,6 @@ collect_targets() {
 work() {
 	exec 4<&-
 	complete=1
-	set_environment
 	say 'stage build'
 	take_lock
 	unpack || die 'build the source archive could not be unpacked'

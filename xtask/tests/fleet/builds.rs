@@ -4,6 +4,7 @@ use crate::connections::OTHERS;
 use crate::fleet::{cargo, Fleet};
 use crate::project::{hello, here};
 use crate::run::Ran;
+use std::collections::BTreeSet;
 
 #[test]
 fn a_node_that_will_not_do_is_named_before_its_build_and_the_others_are_built() {
@@ -232,4 +233,49 @@ fn assert_says(ran: &Ran, node: &str, said: &str) {
     let outcome = ran.outcome(node);
     let message = outcome["failure"]["message"].as_str().unwrap();
     assert!(message.contains(said), "{node}: {message}");
+}
+
+#[test]
+fn a_nodes_environment_is_its_builds_and_its_proofs_and_nobody_elses() {
+    let mut fleet = Fleet::of(&[here()]);
+    let victim = fleet.room.join("victim");
+    for directory in ["src", "out", "target"] {
+        crate::project::write(&victim.join(directory).join("precious"), "kept");
+    }
+    let mut keys = String::new();
+    for name in variables_of_the_script() {
+        keys += &format!("env.{name} = \"{}\"\n", victim.display());
+    }
+    keys += "env.PLAY = 'echo \"work is $work, zeal is $ZEAL\"'\nenv.ZEAL = \"it's $HOME\"\n";
+    fleet.set(here(), &keys);
+    let ran = fleet.dist().exits(0);
+    assert_eq!(ran.became(here()), "built");
+    fleet.holds(&[here()]);
+    let said = format!("Z work is {}, zeal is it's $HOME\n", victim.display());
+    assert!(fleet.log(here()).contains(&said), "{}", fleet.log(here()));
+    for directory in ["src", "out", "target"] {
+        assert!(victim.join(directory).join("precious").exists());
+    }
+}
+
+/// Every name that it sets or reads, and a few words more, which do no harm here.
+fn variables_of_the_script() -> BTreeSet<&'static str> {
+    let script = include_str!("../../src/script/node.sh");
+    let other = |c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '_';
+    let read = script.split(['$', '{']).skip(1).map(|rest| {
+        let end = rest.find(other).unwrap_or(rest.len());
+        &rest[..end]
+    });
+    let set = script.split('=').map(|before| {
+        let start = before.rfind(other).map_or(0, |at| at + 1);
+        &before[start..]
+    });
+    let names: BTreeSet<&str> = read
+        .chain(set)
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
+        .collect();
+    for name in ["work", "proven", "package", "archive_sha256"] {
+        assert!(names.contains(name), "{name}");
+    }
+    names
 }

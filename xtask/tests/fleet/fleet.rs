@@ -49,6 +49,7 @@ retries = 0
 /// Plays cargo: the program is there already, and a node's PLAY and AFTER say what happens before and after it is put in its place.
 const CARGO: &str = r#"#!/bin/sh
 case $1 in --version) echo "cargo 1.95.0 (stand-in)"; exit ;; esac
+target=
 while [ $# -gt 0 ]; do
     case $1 in
     --target) target=$2 ;;
