@@ -157,7 +157,8 @@ impl Job<'_> {
     fn build_line(&self) -> String {
         if let Some(command) = &self.first().build_command {
             let command = fill(command, self.version, &self.first().target);
-            let run = format!("sh -c {}", quote(&command));
+            // -e: a line that fails is a build that failed.
+            let run = format!("sh -ec {}", quote(&command));
             // Who says where the binary will be does not expect it elsewhere.
             return match self.first().binary_path {
                 Some(_) => format!("in_environment {run}"),
@@ -303,6 +304,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_line_that_fails_ends_a_build_command() {
+        let head = head(&fleet(
+            "build_command = \'\'\'\nfalse\necho went on\n\'\'\'",
+        ));
+        for shell in SHELLS {
+            assert_eq!(run(shell, &head, "build || echo failed"), "failed\n");
+        }
+    }
     #[test]
     fn binaries_are_where_cargo_puts_them_or_where_the_node_says() {
         let call = "binary_of x86_64-unknown-linux-gnu";

@@ -117,7 +117,7 @@ fn the_articles_build_commands_run_as_they_were_written() {
             .replace("{version}", VERSION)
             .replace("{target}", &target_of(node));
         let seen = fs::read(fleet.room.join(node).join("cache/command")).unwrap();
-        let expected = format!("sh\0-c\0{filled}\0");
+        let expected = format!("sh\0-ec\0{filled}\0");
         assert_eq!(String::from_utf8_lossy(&seen), expected, "{node}");
         let url = fs::read_to_string(fleet.room.join(node).join("cache/url")).unwrap();
         assert!(
