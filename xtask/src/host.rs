@@ -409,31 +409,28 @@ impl<'a> Conversation<'a> {
         match (ended, self.end) {
             _ if self.answer.failure.is_some() => {}
             (Some(Ended::Status(0)) | None, Some(0)) => self.take_binaries(nonce)?,
-            (Some(ended), end) => self.explain(ended, end),
-            (None, end) => self.explain(Ended::Status(end.unwrap_or(1)), end),
+            (Some(ended), _) => self.explain(ended),
+            (None, end) => self.explain(Ended::Status(end.unwrap_or(1))),
         }
         self.enter(Stage::Collect);
         Ok(self.answer)
     }
 
-    fn explain(&mut self, ended: Ended, end: Option<i32>) {
+    fn explain(&mut self, ended: Ended) {
         let early = format!("the session ended with {ended} before it was done");
-        let by_link = end.is_none() && matches!(ended, Ended::Status(255) | Ended::Signal(_));
-        match self.order.host {
-            Host::Ssh(remote) if by_link || !self.answered => {
-                let complaint = self.last_lines.join("\n");
-                let class = ssh::classify(&complaint, self.answered);
-                let said = self
-                    .last_lines
-                    .iter()
-                    .rev()
-                    .find(|line| !line.is_empty())
-                    .unwrap_or(&early);
-                let message = format!("{said}; {}", ssh::remedy(class, &remote.destination));
-                self.fail(class, message);
-            }
-            _ => self.fail(FailureClass::Build, early),
-        }
+        let lines: Vec<&str> = self.last_lines.iter().map(String::as_str).collect();
+        let cut = self.end.is_none() && matches!(ended, Ended::Status(255) | Ended::Signal(_));
+        let (class, said) = match (self.order.host, ended) {
+            (Host::Ssh(_), _) if !self.answered => ssh::diagnose(&lines),
+            (Host::Ssh(_), _) if cut => (FailureClass::Lost, ssh::farewell(&lines)),
+            (Host::Local, Ended::Signal(_)) if cut => (FailureClass::Lost, None),
+            _ => return self.fail(FailureClass::Build, early),
+        };
+        let remedy = match self.order.host {
+            Host::Ssh(remote) => ssh::remedy(class, &remote.destination),
+            Host::Local => "the same command tries again".into(),
+        };
+        self.fail(class, format!("{}; {remedy}", said.unwrap_or(&early)));
     }
 
     fn take_binaries(&mut self, nonce: &str) -> Result<()> {

@@ -109,29 +109,64 @@ impl Remote {
     }
 }
 
-/// What ssh said when the script's own last word is missing. ssh ends with 255 for all of these, and so may a build.
-pub fn classify(complaint: &str, answered: bool) -> FailureClass {
-    let has = |words: &[&str]| words.iter().any(|word| complaint.contains(word));
-    if has(&[
-        "Host key verification failed",
-        "HOST IDENTIFICATION HAS CHANGED",
-        "host key is known",
-    ]) {
-        FailureClass::HostKey
-    } else if !answered && has(&["Permission denied", "Too many authentication failures"]) {
-        FailureClass::Auth
-    } else if answered {
-        FailureClass::Lost
-    } else if has(&[
-        "kex_exchange_identification",
-        "banner exchange: Connection reset",
-        "Connection closed by",
-        "Connection reset by",
-    ]) {
-        FailureClass::Dropped
-    } else {
-        FailureClass::Unreachable
+/// What ssh says when it does not reach a node, the first that is found counts: a jump host that is down drops our connection too.
+const COMPLAINTS: [(FailureClass, &[&str]); 4] = [
+    (
+        FailureClass::Unreachable,
+        &["ssh: connect to host ", "Could not resolve hostname "],
+    ),
+    (
+        FailureClass::HostKey,
+        &[
+            "Host key verification failed",
+            "HOST IDENTIFICATION HAS CHANGED",
+            "host key is known",
+        ],
+    ),
+    (
+        FailureClass::Auth,
+        &["Permission denied (", "Too many authentication failures"],
+    ),
+    (
+        FailureClass::Dropped,
+        &[
+            "kex_exchange_identification",
+            "banner exchange: Connection reset",
+            "Connection closed by",
+            "Connection reset by",
+        ],
+    ),
+];
+
+/// Why a node was not reached, and the line that says so; without one, the last that was said.
+pub fn diagnose<'a>(lines: &[&'a str]) -> (FailureClass, Option<&'a str>) {
+    for (class, words) in COMPLAINTS {
+        for word in words {
+            if let Some(line) = lines.iter().find(|line| line.contains(word)) {
+                return (class, Some(line));
+            }
+        }
     }
+    let last = lines.iter().rev().find(|line| !line.is_empty());
+    (FailureClass::Unreachable, last.copied())
+}
+
+/// How ssh's own words begin when an established connection breaks. Anything else in a log is the build's.
+const FAREWELLS: [&str; 8] = [
+    "client_loop: ",
+    "Connection closed by ",
+    "Connection reset by ",
+    "Connection to ",
+    "Read from remote host ",
+    "Timeout, server ",
+    "ssh_dispatch_run_fatal: ",
+    "packet_write_wait: ",
+];
+
+/// What ssh said when the connection to a node that had answered broke.
+pub fn farewell<'a>(lines: &[&'a str]) -> Option<&'a str> {
+    let own = |line: &&&str| FAREWELLS.iter().any(|words| line.starts_with(words));
+    lines.iter().rev().find(own).copied()
 }
 
 /// The way out of a failed connection.
@@ -191,46 +226,40 @@ mod tests {
 
     #[test]
     fn complaints_are_told_apart() {
-        for (complaint, answered, class) in [
+        let refused = "ssh: connect to host x port 22: Connection refused";
+        let dropped = "kex_exchange_identification: Connection closed by remote host";
+        let unknown = "ssh: Could not resolve hostname x: Name or service not known";
+        let key = "Host key verification failed.";
+        let denied = "root@x: Permission denied (publickey).";
+        for (lines, class, said) in [
+            (&[refused][..], FailureClass::Unreachable, Some(refused)),
+            (&["motd", unknown], FailureClass::Unreachable, Some(unknown)),
+            (&[dropped], FailureClass::Dropped, Some(dropped)),
             (
-                "ssh: connect to host x port 22: Connection refused",
-                false,
+                &[refused, dropped, "Connection closed by UNKNOWN port 65535"],
                 FailureClass::Unreachable,
+                Some(refused),
             ),
+            (&[key, dropped], FailureClass::HostKey, Some(key)),
+            (&[denied], FailureClass::Auth, Some(denied)),
             (
-                "ssh: Could not resolve hostname x: Name or service not known",
-                false,
+                &["cp: Permission denied", ""],
                 FailureClass::Unreachable,
+                Some("cp: Permission denied"),
             ),
-            (
-                "ssh: connect to host x port 22: Connection timed out",
-                false,
-                FailureClass::Unreachable,
-            ),
-            (
-                "kex_exchange_identification: Connection closed by remote host",
-                false,
-                FailureClass::Dropped,
-            ),
-            (
-                "Host key verification failed.",
-                false,
-                FailureClass::HostKey,
-            ),
-            (
-                "root@x: Permission denied (publickey).",
-                false,
-                FailureClass::Auth,
-            ),
-            ("cp: Permission denied", true, FailureClass::Lost),
-            (
-                "client_loop: send disconnect: Broken pipe",
-                true,
-                FailureClass::Lost,
-            ),
-            ("", true, FailureClass::Lost),
+            (&[], FailureClass::Unreachable, None),
         ] {
-            assert_eq!(classify(complaint, answered), class, "{complaint}");
+            assert_eq!(diagnose(lines), (class, said), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_farewell_is_told_from_what_a_build_printed() {
+        let own = "client_loop: send disconnect: Broken pipe";
+        assert_eq!(farewell(&["   Compiling p", own, "done"]), Some(own));
+        assert_eq!(
+            farewell(&["Host key verification failed.", "   Compiling p"]),
+            None
+        );
     }
 }

@@ -64,10 +64,11 @@ impl Ui {
 
     /// What the user has to know although the run goes on; also under `--quiet`.
     pub fn warn(&self, text: &str) {
+        let text = printable(text);
         match &self.live {
             // Not its `suspend`, which panics when the terminal is gone.
             Some(live) => drop(live.println(text)),
-            None => talk(text),
+            None => talk(&text),
         }
     }
 
@@ -75,14 +76,14 @@ impl Ui {
     pub fn result(&self, text: &str) {
         match self.results {
             Results::Events => self.event("result", json!({"text": text})),
-            Results::Text => print(text),
+            Results::Text => print(&printable(text)),
         }
     }
 
     /// The same for values that an event of their own has: nothing under `--json`.
     pub fn show(&self, text: &str) {
         if self.results == Results::Text {
-            print(text);
+            print(&printable(text));
         }
     }
 
@@ -186,7 +187,7 @@ fn live_style() -> ProgressStyle {
 fn live_message(stage: Option<Stage>, usual: Option<Duration>, line: &str) -> String {
     let stage = stage.map(|stage| format!("{stage:7} ")).unwrap_or_default();
     let usual = usual.map(|usual| format!("of about {} ", show_duration(usual)));
-    format!("{stage}{}{}", usual.unwrap_or_default(), printable(line))
+    format!("{stage}{}{}", usual.unwrap_or_default(), shortened(line))
 }
 
 /// One job's line while it runs.
@@ -222,7 +223,7 @@ impl JobLine<'_> {
         match self.bar {
             Some(_) => self.show(line),
             None if self.ui.talk == Talk::Verbose => {
-                self.ui.say(&format!("[{}] {}", self.name, printable(line)))
+                self.ui.say(&format!("[{}] {}", self.name, shortened(line)))
             }
             None => {}
         }
@@ -272,9 +273,15 @@ impl JobLine<'_> {
     }
 }
 
-/// A build's output may hold anything; a terminal must not obey it.
-fn printable(line: &str) -> String {
-    line.chars().filter(|c| !c.is_control()).take(300).collect()
+/// What nodes say may hold anything, and much of what is said here quotes them; a terminal must not obey it.
+fn printable(text: &str) -> String {
+    let harmless = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.chars().filter(harmless).collect()
+}
+
+fn shortened(line: &str) -> String {
+    let plain = line.chars().filter(|c| !c.is_control());
+    plain.take(300).collect()
 }
 
 #[cfg(test)]

@@ -134,10 +134,10 @@ fn ask(question: &Question, node: &Node, host: &Host) -> Result<Healthy> {
         }
     }
     if !ended {
-        let last = said.lines().last().unwrap_or("no answer");
-        let class = ssh::classify(&said, false);
+        let (class, line) = ssh::diagnose(&said.lines().collect::<Vec<_>>());
+        let line = line.unwrap_or("no answer");
         bail!(
-            "{class}: {last}; {}",
+            "{class}: {line}; {}",
             ssh::remedy(class, &node.host.to_string())
         );
     }

@@ -95,6 +95,7 @@ fn class_of(word: &str) -> Option<FailureClass> {
         "build" => Some(FailureClass::Build),
         "proof" => Some(FailureClass::Proof),
         "transfer" | "collect" => Some(FailureClass::Transfer),
+        "lost" => Some(FailureClass::Lost),
         _ => None,
     }
 }

@@ -108,8 +108,7 @@ receive() {
 		die 'transfer the source archive arrived damaged'
 }
 
-# Ends every process of this job: sshd, and the local caller, give each job a process group of its own. What does not obey within
-# two seconds is killed.
+# Ends every process of this job. What does not obey within two seconds is killed.
 end_everything() {
 	trap '' TERM
 	kill -TERM 0
@@ -118,6 +117,8 @@ end_everything() {
 		rm -rf "$session"
 		kill -KILL 0
 	} &
+	# Only now: a word to a client that does not read may take for ever.
+	[ $# = 0 ] || say "fail lost $1" 2>&7
 	cat <&5
 	rm -rf "$session"
 	kill -KILL 0
@@ -145,13 +146,13 @@ start_timer() {
 		while :; do
 			rm -f "$beat"
 			before=$(wc -c <"$archive")
-			sleep "$window" &
+			sleep "$window" 7>&- &
 			nap=$!
 			wait "$nap"
 			[ -e "$beat" ] || [ "$(wc -c <"$archive")" != "$before" ] || break
 		done
-		end_everything
-	} >/dev/null 2>&1 5<"$alive" &
+		end_everything "no heartbeat for $window s"
+	} 7>&2 >/dev/null 2>&1 5<"$alive" &
 	timer=$!
 }
 

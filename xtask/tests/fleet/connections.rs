@@ -4,7 +4,7 @@ use crate::fleet::Fleet;
 use crate::project::here;
 use crate::sshd::Setup;
 use std::fs;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 /// Not this machine's own platform, so that its nodes are never asked to run what they built.
 pub const OTHERS: [&str; 8] = [
@@ -41,9 +41,7 @@ fn every_fault_of_a_connection_is_its_own_row_and_the_others_are_built() {
     fleet.head = fleet.head.replacen("connect_timeout = \"30s\"\n", "", 1);
 
     // Nobody listens.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = free.local_addr().unwrap().port();
-    drop(free);
+    let closed = closed_port();
     fleet.set(refused, &format!("ssh_options = [\"Port={closed}\"]"));
     fleet.node(silent).sshd.freeze();
     fleet.node_mut(unknown).host = "root@nowhere.invalid".into();
@@ -133,4 +131,26 @@ fn every_fault_of_a_connection_is_its_own_row_and_the_others_are_built() {
         .iter()
         .for_each(|node| assert_eq!(ran.became(node), "built"));
     fleet.holds(&nodes);
+}
+
+#[test]
+fn a_jump_host_that_is_down_is_what_is_named() {
+    let node = OTHERS[0];
+    let mut fleet = Fleet::of(&[node]);
+    let closed = closed_port();
+    fleet.set(
+        node,
+        &format!("ssh_options = [\"ProxyJump=127.0.0.1:{closed}\"]"),
+    );
+    let ran = fleet.dist().exits(1);
+    assert_eq!(ran.became(node), "connect unreachable", "{}", ran.stderr);
+    let message = ran.outcome(node)["failure"]["message"].to_string();
+    let said = format!("ssh: connect to host 127.0.0.1 port {closed}: Connection refused; ");
+    assert!(message.contains(&said), "{message}");
+}
+
+/// A port of this machine on which nobody listens.
+fn closed_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
 }

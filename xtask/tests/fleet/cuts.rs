@@ -158,3 +158,59 @@ fn a_node_that_drops_connections_is_tried_again_after_a_while() {
     running.wait().exits(0);
     fleet.holds(&[node]);
 }
+
+#[test]
+fn what_a_build_printed_is_not_taken_for_what_ssh_said() {
+    let node = "netbsd-x86_64";
+    let mut fleet = Fleet::of(&[node]);
+    let script = r"printf '\033[31mHost key verification failed.\033]0;title\007\n'; kill -KILL 0";
+    fleet.set(node, &format!("retries = 1\nenv.PLAY = '''{script}'''"));
+    let ran = fleet.dist().exits(1);
+    assert_eq!(ran.became(node), "build lost", "{}", ran.stderr);
+    assert_eq!(fleet.node(node).sshd.logins(), 2, "it is tried again");
+    assert_eq!(
+        ran.outcome(node)["failure"]["message"],
+        "the session ended with status 255 before it was done; the link broke; the same command tries again"
+    );
+    assert!(!ran.stderr.contains('\u{1b}'), "{:?}", ran.stderr);
+}
+
+#[test]
+fn a_client_that_stood_still_hears_why_its_node_gave_up() {
+    let node = "netbsd-x86_64";
+    let mut fleet = Fleet::of(&[node]);
+    fleet.play(node, "echo attempt; sleep 600");
+    let running = fleet.start("--json dist");
+    wait_until("the build is at work", || {
+        has_logged(&fleet, "Z attempt\n", 1)
+    });
+    running.signal("STOP");
+    fleet.lifetimes(&[node]);
+    running.signal("CONT");
+    let ran = running.wait().exits(1);
+    assert_eq!(ran.became(node), "build lost", "{}", ran.stderr);
+    let message = ran.outcome(node)["failure"]["message"].to_string();
+    assert!(message.contains("no heartbeat for 20 s"), "{message}");
+}
+
+fn has_logged(fleet: &Fleet, text: &str, times: usize) -> bool {
+    let log = std::fs::read_to_string(fleet.path("logs/netbsd-x86_64.log"));
+    log.is_ok_and(|log| log.matches(text).count() >= times)
+}
+
+#[test]
+fn a_local_session_that_is_killed_is_lost_too() {
+    let node = here();
+    let mut fleet = Fleet::of(&[node]);
+    fleet.node_mut(node).host = "local".into();
+    fleet.set(
+        node,
+        "build_command = \"kill -KILL 0\"\nbinary_path = \"/none\"",
+    );
+    let ran = fleet.dist().exits(1);
+    assert_eq!(ran.became(node), "build lost", "{}", ran.stderr);
+    assert_eq!(
+        ran.outcome(node)["failure"]["message"],
+        "the session ended with signal 9 before it was done; the same command tries again"
+    );
+}
