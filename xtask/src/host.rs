@@ -6,7 +6,7 @@ use crate::gate::{Gate, Permit};
 use crate::inventory::{Address, Limits, Node, Transfer};
 use crate::probe::Probe;
 use crate::process::{Ended, Feed, Interrupt, Session, Timed};
-use crate::script::{find_binaries, Job, Mark, Marks, RemoteFile};
+use crate::script::{find_binaries, quote_where_needed, Job, Mark, Marks, RemoteFile};
 use crate::ssh::{self, Programs, Remote};
 use crate::ui::JobLine;
 use crate::words::{show_duration, Digest, Failure, FailureClass, Stage, Target};
@@ -45,7 +45,7 @@ impl Host {
     /// How a person looks for themselves after a failure.
     pub fn visit(&self, directory: &str) -> String {
         match self {
-            Host::Local => format!("cd {directory}"),
+            Host::Local => format!("cd {}", quote_where_needed(directory)),
             Host::Ssh(remote) => remote.visit(directory),
         }
     }

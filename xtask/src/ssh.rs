@@ -3,6 +3,7 @@
 //! The user's own ssh configuration decides about aliases, ports, keys, jump hosts and host keys; nothing here weakens it.
 
 use crate::inventory::{Node, Transfer};
+use crate::script::{quote, quote_where_needed};
 use crate::words::FailureClass;
 use std::path::Path;
 use std::time::Duration;
@@ -95,16 +96,18 @@ impl Remote {
             .collect()
     }
 
-    /// The line with which a person looks for themselves.
+    /// The line with which a person looks for themselves. The node chose the directory's name, and a person pastes it.
     pub fn visit(&self, directory: &str) -> String {
         let options: String = self
             .options
             .iter()
-            .map(|option| format!("-o {} ", crate::script::quote(option)))
+            .map(|option| format!("-o {} ", quote(option)))
             .collect();
+        let command = format!("cd {} && exec sh", quote_where_needed(directory));
         format!(
-            "ssh {options}-t -- {} 'cd {directory} && exec sh'",
-            self.destination
+            "ssh {options}-t -- {} {}",
+            self.destination,
+            quote(&command)
         )
     }
 }
@@ -222,6 +225,27 @@ mod tests {
         assert_eq!(tail("root@h.localnet"), "-- a root@h.localnet:/w/b");
         assert_eq!(tail("root@fe80::1%eth0"), "-- a root@[fe80::1%eth0]:/w/b");
         assert_eq!(tail("alias"), "-- a alias:/w/b");
+    }
+
+    #[test]
+    fn the_line_to_paste_runs_nothing_that_the_node_chose() {
+        let line = remote("root@netbsd.localnet").visit("/w/netbsd-x86_64");
+        assert_eq!(
+            line,
+            "ssh -o 'Port=2222' -t -- root@netbsd.localnet 'cd /w/netbsd-x86_64 && exec sh'"
+        );
+        let directory = "/it's $(echo here); echo there/`echo too`";
+        let line = remote("root@netbsd.localnet").visit(directory);
+        // Here and there a shell reads it.
+        let script = format!(
+            "ssh() {{ shift 5; sh -c \"$1\"; }}\ncd() {{ printf '%s\\n' \"$1\"; exit; }}\n             sh() {{ eval \"$2\"; }}\n{line}"
+        );
+        let output = std::process::Command::new("sh")
+            .args(["-c", &script])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said, format!("{directory}\n"), "{line}");
     }
 
     #[test]
