@@ -6,7 +6,7 @@ use crate::gate::{Gate, Permit};
 use crate::inventory::{Address, Limits, Node, Transfer};
 use crate::probe::Probe;
 use crate::process::{Ended, Feed, Interrupt, Session, Timed};
-use crate::script::{find_binaries, quote_where_needed, Job, Mark, Marks, RemoteFile};
+use crate::script::{find_binaries, quote_where_needed, Framed, Job, Mark, Marks, RemoteFile};
 use crate::ssh::{self, Programs, Remote};
 use crate::ui::JobLine;
 use crate::words::{show_duration, Digest, Failure, FailureClass, Stage, Target};
@@ -143,7 +143,7 @@ const SILENT_TICK: Duration = Duration::from_millis(20);
 const PAUSE_TICK: Duration = Duration::from_millis(20);
 /// After its stdin closes a node has this long to end what it started.
 const GRACE: Duration = Duration::from_secs(5);
-/// After its last word a node has this long to close the session, unless more arrives.
+/// After its last word, and when everything has arrived, a node has this long to close the session.
 const LINGER: Duration = Duration::from_secs(2);
 
 pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
@@ -156,12 +156,12 @@ pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
         Host::Local => None,
         Host::Ssh(_) => Some(watch.handshakes.enter(&order.machine, watch.interrupt)?),
     };
-    let mut conversation = Conversation::new(order, watch, &nonce, permit);
+    let script = order.job.script(&nonce);
+    let mut conversation = Conversation::new(order, watch, nonce, permit);
     let archive = match order.host.scp() {
         Some(_) => Feed::Copied,
         None => Feed::File(order.archive.clone()),
     };
-    let script = order.job.script(&nonce);
     let mut session = Session::start(
         &order.host.command(),
         script,
@@ -181,7 +181,7 @@ pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
         if ended.is_some() || conversation.answer.failure.is_some() {
             break ended;
         }
-        if conversation.lingers(&log) {
+        if conversation.lingers(&log)? {
             line.note("something that its build started still runs there and holds the session; it is left to itself");
             break None;
         }
@@ -193,17 +193,14 @@ pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
         Some(_) => Duration::ZERO,
         None => GRACE,
     });
-    loop {
-        let lines = log.new_lines()?;
-        if lines.is_empty() {
-            break;
+    let written = log.written()?;
+    while !log.has_read(written) {
+        for text in log.new_lines()? {
+            conversation.hear(&text, &session, line);
         }
-        lines
-            .iter()
-            .for_each(|text| conversation.hear(text, &session, line));
     }
     log.finish()?;
-    conversation.conclude(ended, &nonce)
+    conversation.conclude(ended)
 }
 
 fn new_nonce() -> Result<String> {
@@ -217,6 +214,7 @@ fn new_nonce() -> Result<String> {
 struct Conversation<'a> {
     order: &'a Order<'a>,
     watch: &'a Watch<'a>,
+    nonce: String,
     marks: Marks,
     answer: Answer,
     stage: Stage,
@@ -229,8 +227,8 @@ struct Conversation<'a> {
     last_lines: Vec<String>,
     /// Proven binaries that wait on the node for scp.
     files: Vec<RemoteFile>,
-    /// The script's last word.
-    end: Option<i32>,
+    /// The script's last word, and when it was heard.
+    end: Option<(i32, Instant)>,
     /// How much of the binaries had arrived when that changed last.
     arrived: (u64, Instant),
 }
@@ -239,14 +237,15 @@ impl<'a> Conversation<'a> {
     fn new(
         order: &'a Order<'a>,
         watch: &'a Watch<'a>,
-        nonce: &str,
+        nonce: String,
         permit: Option<Permit<'a>>,
     ) -> Conversation<'a> {
         let now = Instant::now();
         Conversation {
             order,
             watch,
-            marks: Marks::new(nonce),
+            marks: Marks::new(&nonce),
+            nonce,
             answer: Answer::default(),
             stage: Stage::Connect,
             started: now,
@@ -287,7 +286,7 @@ impl<'a> Conversation<'a> {
             }
             Mark::JobLost { class, message } => self.fail(class, message),
             Mark::File(file) => self.files.push(file),
-            Mark::End(status) => self.end = Some(status),
+            Mark::End(status) => self.end = Some((status, Instant::now())),
         }
     }
 
@@ -353,19 +352,36 @@ impl<'a> Conversation<'a> {
         self.answer.failure.get_or_insert(failure);
     }
 
-    /// True when the node has said its last word, and neither ends the session nor sends more.
-    fn lingers(&mut self, log: &Log) -> bool {
-        if self.end.is_none() {
-            return false;
+    /// True when there is nothing more to come, and something else holds the session open.
+    fn lingers(&self, log: &Log) -> Result<bool> {
+        match self.end {
+            Some((status, _)) if self.silence(log) > LINGER => {
+                Ok(status != 0 || self.all_arrived(&self.find_binaries()?))
+            }
+            _ => Ok(false),
         }
+    }
+
+    /// Since when nothing has come from the node. After its last word only its binaries count: what it left behind may write on.
+    fn silence(&self, log: &Log) -> Duration {
+        let stream = self.arrived.1.elapsed();
+        match self.end {
+            Some((_, heard)) => heard.elapsed().min(stream),
+            None => log.silence().min(stream),
+        }
+    }
+
+    fn watch_stream(&mut self) {
         let length = fs::metadata(&self.order.stream).map_or(0, |stream| stream.len());
         if length != self.arrived.0 {
             self.arrived = (length, Instant::now());
         }
-        log.silence() > LINGER && self.arrived.1.elapsed() > LINGER
     }
 
     fn check_clocks(&mut self, log: &Log) {
+        if self.stage == Stage::Collect {
+            self.watch_stream();
+        }
         let limits = self.order.limits;
         // ssh itself ends an attempt to connect; the rest is for the login and its rc files.
         let answer_limit = limits.connect_timeout * 3;
@@ -386,7 +402,7 @@ impl<'a> Conversation<'a> {
                     "prove_timeout",
                 ),
             );
-        } else if log.silence() > limits.silence_timeout {
+        } else if self.silence(log) > limits.silence_timeout {
             self.fail(
                 FailureClass::Silent,
                 late(
@@ -403,14 +419,16 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Success is exit 0 and the script's own last word: exit 0 alone proves nothing. No exit at all, after a good last word, is a
-    /// session that something else holds open.
-    fn conclude(mut self, ended: Option<Ended>, nonce: &str) -> Result<Answer> {
-        match (ended, self.end) {
-            _ if self.answer.failure.is_some() => {}
-            (Some(Ended::Status(0)) | None, Some(0)) => self.take_binaries(nonce)?,
-            (Some(ended), _) => self.explain(ended),
-            (None, end) => self.explain(Ended::Status(end.unwrap_or(1))),
+    /// Success is the script's own last word, and all that it sent: how ssh ends after that proves nothing, and without it exit 0
+    /// proves nothing either.
+    fn conclude(mut self, ended: Option<Ended>) -> Result<Answer> {
+        if self.answer.failure.is_none() {
+            match (self.end, ended) {
+                (Some((0, _)), _) => self.take_binaries()?,
+                (Some((status, _)), None) => self.explain(Ended::Status(status)),
+                (_, Some(ended)) => self.explain(ended),
+                (None, None) => unreachable!("a session is left only after its last word"),
+            }
         }
         self.enter(Stage::Collect);
         Ok(self.answer)
@@ -433,22 +451,28 @@ impl<'a> Conversation<'a> {
         self.fail(class, format!("{}; {remedy}", said.unwrap_or(&early)));
     }
 
-    fn take_binaries(&mut self, nonce: &str) -> Result<()> {
+    /// What has arrived whole in the session's own stream.
+    fn find_binaries(&self) -> Result<Vec<Arrived>> {
         let stream = &self.order.stream;
-        let mut reader =
-            BufReader::new(File::open(stream).with_context(|| format!("reading {stream}"))?);
-        let framed =
-            find_binaries(nonce, &mut reader).with_context(|| format!("reading {stream}"))?;
-        self.answer.binaries = framed
-            .into_iter()
-            .map(|frame| Arrived {
-                target: frame.target,
-                path: stream.clone(),
-                offset: frame.offset,
-                size: frame.size,
-                sha256: frame.sha256,
-            })
-            .collect();
+        let reading = || format!("reading {stream}");
+        let mut reader = BufReader::new(File::open(stream).with_context(reading)?);
+        let framed = find_binaries(&self.nonce, &mut reader).with_context(reading)?;
+        let arrived = |frame: Framed| Arrived {
+            target: frame.target,
+            path: stream.clone(),
+            offset: frame.offset,
+            size: frame.size,
+            sha256: frame.sha256,
+        };
+        Ok(framed.into_iter().map(arrived).collect())
+    }
+
+    fn take_binaries(&mut self) -> Result<()> {
+        self.answer.binaries = self.find_binaries()?;
+        if !self.all_arrived(&self.answer.binaries) {
+            let message = "the binary did not arrive whole; the same command tries again";
+            self.fail(FailureClass::Transfer, message.into());
+        }
         if let Some(remote) = self.order.host.scp() {
             for file in std::mem::take(&mut self.files) {
                 match self.fetch(remote, &file) {
@@ -457,19 +481,17 @@ impl<'a> Conversation<'a> {
                 }
             }
         }
-        self.check_arrivals();
         Ok(())
     }
 
-    fn check_arrivals(&mut self) {
-        let Answer { binaries, lost, .. } = &self.answer;
-        let arrived = |target: &Target| binaries.iter().any(|one| one.target == *target);
-        let mut nodes = self.order.job.nodes.iter();
-        let missing = nodes.any(|node| !lost.contains_key(&node.target) && !arrived(&node.target));
-        if missing {
-            let message = "the binary did not arrive whole; the same command tries again";
-            self.fail(FailureClass::Transfer, message.into());
-        }
+    /// Every target that is not lost has sent its binary, or has it ready for scp.
+    fn all_arrived(&self, binaries: &[Arrived]) -> bool {
+        let here = |target: &Target| {
+            binaries.iter().any(|one| one.target == *target)
+                || self.files.iter().any(|file| file.target == *target)
+                || self.answer.lost.contains_key(target)
+        };
+        self.order.job.nodes.iter().all(|node| here(&node.target))
     }
 
     fn fetch(&self, remote: &Remote, file: &RemoteFile) -> Result<Arrived> {

@@ -17,6 +17,8 @@ pub struct Log {
     /// The beginning of a line that is not whole yet.
     rest: Vec<u8>,
     buffer: Vec<u8>,
+    /// How much of the raw output has been read.
+    position: u64,
     last_growth: Instant,
 }
 
@@ -37,6 +39,7 @@ impl Log {
             mark: mark.to_string(),
             rest: Vec::new(),
             buffer: vec![0; 256 * 1024],
+            position: 0,
             last_growth: Instant::now(),
         })
     }
@@ -54,6 +57,18 @@ impl Log {
         self.last_growth.elapsed()
     }
 
+    /// What the session has written until now. What it left behind may write on for ever.
+    pub fn written(&self) -> Result<u64> {
+        let metadata = self.raw.metadata();
+        Ok(metadata
+            .with_context(|| format!("reading {}", self.raw_path))?
+            .len())
+    }
+
+    pub fn has_read(&self, written: u64) -> bool {
+        self.position >= written
+    }
+
     /// At most a buffer's worth at a time, so that a flood of output does not keep the caller from its clocks.
     pub fn new_lines(&mut self) -> Result<Vec<String>> {
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -62,6 +77,7 @@ impl Log {
             .read(&mut buffer)
             .with_context(|| format!("reading {}", self.raw_path))?;
         let mut lines = Vec::new();
+        self.position += read as u64;
         if read > 0 {
             self.last_growth = Instant::now();
         }
@@ -96,9 +112,8 @@ impl Log {
             .with_context(|| format!("{} cannot be written", self.path))
     }
 
-    /// Whether everything that the session wrote has been read.
+    /// A last line without an end is one too.
     pub fn finish(mut self) -> Result<()> {
-        while !self.new_lines()?.is_empty() {}
         if !self.rest.is_empty() {
             let mut lines = Vec::new();
             self.take_line(&mut lines);

@@ -9,6 +9,7 @@ mod connections;
 mod cuts;
 mod deaths;
 mod disk;
+mod endings;
 mod fleet;
 mod hooks;
 mod injection;
