@@ -227,6 +227,8 @@ struct Conversation<'a> {
     last_lines: Vec<String>,
     /// Proven binaries that wait on the node for scp.
     files: Vec<RemoteFile>,
+    /// Since when it has waited for another release on its node: no clock of its own runs then.
+    waiting: Option<Instant>,
     /// The script's last word, and when it was heard.
     end: Option<(i32, Instant)>,
     /// How much of the binaries had arrived when that changed last.
@@ -254,6 +256,7 @@ impl<'a> Conversation<'a> {
             answered: false,
             last_lines: Vec::new(),
             files: Vec::new(),
+            waiting: None,
             end: None,
             arrived: (0, now),
         }
@@ -272,10 +275,16 @@ impl<'a> Conversation<'a> {
             }
             Mark::Ready(path) => self.judge(&path, session, line),
             Mark::Stage(stage) => {
+                if let Some(since) = self.waiting.take() {
+                    self.started += since.elapsed();
+                }
                 self.enter(stage);
                 line.stage(stage);
             }
-            Mark::Waiting(why) => line.note(&format!("waits: {why}")),
+            Mark::Waiting(why) => {
+                self.waiting = Some(Instant::now());
+                line.note(&format!("waits: {why}"));
+            }
             Mark::TargetLost {
                 target,
                 class,
@@ -402,6 +411,8 @@ impl<'a> Conversation<'a> {
                     "prove_timeout",
                 ),
             );
+        } else if self.waiting.is_some() {
+            // The other release is under the clocks of its own client.
         } else if self.silence(log) > limits.silence_timeout {
             self.fail(
                 FailureClass::Silent,

@@ -313,6 +313,38 @@ mod tests {
             assert_eq!(run(shell, &head, "build || echo failed"), "failed\n");
         }
     }
+
+    /// Another process may have the owner's number by now. As long as a client is heard under it, it is the owner.
+    #[test]
+    fn a_lock_is_taken_over_when_its_owner_hears_nobody() {
+        const BEATS: u64 = 12;
+        let take_over = |shell: &[&str]| {
+            let directory = xshell::Shell::new().unwrap().create_temp_dir().unwrap();
+            let mut owner = Command::new("setsid")
+                .args(["sleep", "600"])
+                .spawn()
+                .unwrap();
+            let call = format!(
+                "{NODE_SH}\nwork=\'{}\' owner={} window=1\nsession=$work/session.$$\nmkdir \"$session\" \"$work/session.$owner\"\n\
+                 ln -s $owner \"$work/lock\"\n\
+                 {{ beats=0; while [ $beats -lt {BEATS} ]; do touch \"$work/session.$owner/beat\"; sleep 1; beats=$((beats + 1)); done; }} &\n\
+                 take_lock 2>/dev/null\n[ \"$(readlink \"$work/lock\")\" = $$ ] && echo taken",
+                directory.path().display(),
+                owner.id()
+            );
+            let started = std::time::Instant::now();
+            assert_eq!(run(shell, &head(&fleet("")), &call), "taken\n");
+            owner.kill().unwrap();
+            owner.wait().unwrap();
+            assert!(started.elapsed().as_secs() > BEATS, "{shell:?}");
+        };
+        std::thread::scope(|scope| {
+            for shell in SHELLS {
+                scope.spawn(|| take_over(shell));
+            }
+        });
+    }
+
     #[test]
     fn binaries_are_where_cargo_puts_them_or_where_the_node_says() {
         let call = "binary_of x86_64-unknown-linux-gnu";

@@ -75,11 +75,13 @@ make_work() {
 
 # What a session keeps while it lasts. `alive` is a pipe that every process of the build inherits: it closes with the last of them.
 make_session() {
-	# A release that was killed here may have left its own; its process is gone.
+	# A release that was killed here may have left its own; its processes are gone.
 	for stale in "$work"/session.*; do
-		[ ! -e "$stale" ] || kill -0 "${stale##*.}" 2>/dev/null || rm -rf "$stale"
+		[ ! -e "$stale" ] || kill -0 "-${stale##*.}" 2>/dev/null || rm -rf "$stale"
 	done
+	# So is the one that had our number.
 	session=$work/session.$$
+	rm -rf "$session"
 	archive=$session/source beat=$session/beat alive=$session/alive reader='' timer=''
 	# bash runs this at a TERM too: it must not wait for a watcher that is ending us.
 	trap 'signal_watchers; rm -rf "$session"' EXIT
@@ -173,28 +175,64 @@ end_leftovers() {
 }
 
 # One release at a time in this work directory. The lock is a symbolic link to its owner's process number: made in one step,
-# never without an owner. One whose owner is gone is removed under a lock of its own, or two of us might remove each other's.
+# never without an owner.
 take_lock() {
-	lock=$work/lock waited=0
-	until ln -s $$ "$lock" 2>/dev/null; do
-		owner=$(readlink "$lock")
-		if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then
+	lock=$work/lock owner='' silence=0 waited=0
+	# One with our number was made by another process that had it.
+	give_lock_back
+	until make_link "$lock"; do
+		watch_owner
+		if ! is_owner_alive; then
 			remove_dead_lock
-		else
-			[ $waited = 1 ] || say "waiting process ${owner:-unknown} holds $lock"
-			waited=1
-			sleep 1
+			continue
 		fi
+		[ $waited = 1 ] || say "waiting process ${owner:-unknown} holds $lock"
+		waited=1
+		sleep 1
 	done
 }
 
-remove_dead_lock() {
-	if ln -s $$ "$lock.removal" 2>/dev/null; then
-		[ "$(readlink "$lock")" != "$owner" ] || rm -f "$lock"
-		rm -f "$lock.removal"
-	else
-		kill -0 "$(readlink "$lock.removal")" 2>/dev/null || rm -f "$lock.removal"
+# Fails where there is such a link already. It may be gone a moment later, so that a failure alone says nothing.
+make_link() {
+	said=$(ln -s $$ "$1" 2>&1) && return 0
+	[ ! -h "$1" ] || return 1
+	said=$(ln -s $$ "$1" 2>&1) && return 0
+	[ -h "$1" ] || die "probe $1 cannot be made: $(printf '%s\n' "$said" | first_line)"
+	return 1
+}
+
+# For how many seconds the owner has not heard its client.
+watch_owner() {
+	before=$owner
+	owner=$(readlink "$lock")
+	if [ "$owner" = "$before" ] && [ -z "$(find "$work/session.$owner/beat" -newer "$session/heard" 2>/dev/null)" ]; then
+		silence=$((silence + 1))
+		return
 	fi
+	touch "$session/heard" || die "probe $session cannot be written"
+	silence=0
+}
+
+# A process of its group is left, if only one that is about to be killed; and, since that number may be another's after a reset, it
+# hears its client as every owner does: in two windows, and it would have ended itself. An owner without a session has ended.
+is_owner_alive() {
+	[ -n "$owner" ] || return 0
+	kill -0 "-$owner" 2>/dev/null || return 1
+	if [ -d "$work/session.$owner" ]; then
+		[ "$silence" -le $((2 * window + 5)) ]
+	else
+		[ "$silence" -le 5 ]
+	fi
+}
+
+# Under a lock of its own, or two of us might remove each other's. Who made that one is done in a moment, or was killed in it.
+remove_dead_lock() {
+	if make_link "$lock.removal"; then
+		[ "$(readlink "$lock")" != "$owner" ] || rm -f "$lock"
+	else
+		sleep 3
+	fi
+	rm -f "$lock.removal"
 }
 
 give_lock_back() {
@@ -299,8 +337,8 @@ collect_targets() {
 work() {
 	exec 4<&-
 	complete=1
-	say 'stage build'
 	take_lock
+	say 'stage build'
 	unpack || die 'build the source archive could not be unpacked'
 	build_targets 3>&-
 	[ -z "$built" ] || say 'stage prove'

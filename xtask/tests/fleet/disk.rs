@@ -61,3 +61,23 @@ fn a_full_disk_is_the_nodes_own_failure_wherever_it_is_noticed() {
     fleet.dist().exits(0);
     fleet.holds(&[here(), none, archive, build]);
 }
+
+/// A link takes no room but an entry, and of those there are none left.
+#[test]
+fn a_disk_that_takes_no_lock_is_the_nodes_own_failure() {
+    let node = OTHERS[0];
+    let mut fleet = Fleet::of(&[]);
+    let mut setup = fleet.setup(node, "");
+    let cache = fleet.room.join(node).join("cache");
+    // The disk's root, two directories, the session's own, its pipe, a heartbeat, and the source.
+    setup.mounts = format!(
+        "mkdir -p {0}\nmount -t tmpfs -o nr_inodes=7 tmpfs {0}",
+        cache.display()
+    );
+    fleet.add(node, setup);
+    let ran = fleet.dist().exits(1);
+    assert_eq!(ran.became(node), "send probe", "{}", ran.stderr);
+    let message = ran.outcome(node)["failure"]["message"].to_string();
+    assert!(message.contains("No space left on device"), "{message}");
+    fleet.holds(&[]);
+}
