@@ -299,6 +299,7 @@ impl Build<'_> {
         match examine(node, frame, &partial)? {
             Ok(linked) => {
                 let artifact = self.artifact(node, frame, linked, &answer.probe.facts);
+                host::add_to_log(&self.dist.log(&node.name), &needs(&artifact))?;
                 let seconds = elapsed.as_secs_f64();
                 self.keep(
                     node,
@@ -355,15 +356,16 @@ impl Build<'_> {
     }
 
     fn row(&self, node: &Node, outcome: Outcome, elapsed: Duration) -> Row {
-        let (sha256, message) = match &outcome {
-            Outcome::Built(artifact) | Outcome::Reused(artifact) => (Some(&artifact.sha256), None),
-            Outcome::Failed(failure) => (None, Some(failure)),
-            Outcome::Skipped(_) => (None, None),
+        let artifact = outcome.artifact();
+        let failure = match &outcome {
+            Outcome::Failed(failure) => Some(failure),
+            _ => None,
         };
         self.ui.event(
             "outcome",
-            json!({"node": node.name, "platform": node.platform(), "outcome": outcome.word(), "sha256": sha256,
-                   "failure": message, "seconds": elapsed.as_secs_f64()}),
+            json!({"node": node.name, "platform": node.platform(), "outcome": outcome.word(),
+                   "sha256": artifact.map(|one| &one.sha256), "floor": artifact.map(|one| &one.floor),
+                   "failure": failure, "seconds": elapsed.as_secs_f64()}),
         );
         Row {
             node: node.name.to_string(),
@@ -476,6 +478,17 @@ fn examine(node: &Node, frame: &Arrived, file: &Utf8Path) -> Result<Result<Linke
 fn too_new(node: &Node, linked: &Linked) -> Option<String> {
     let (limit, needed) = (node.max_glibc.as_ref()?, linked.glibc()?);
     object_file::is_newer(needed, limit).then(|| format!("it needs glibc {needed}, and `max_glibc` is {limit}; build on an older system, or raise the limit"))
+}
+
+/// What a system must have to run it, for the log.
+fn needs(artifact: &Artifact) -> String {
+    let all: Vec<&str> = artifact
+        .needed
+        .iter()
+        .chain(&artifact.symbol_versions)
+        .map(String::as_str)
+        .collect();
+    format!("runs from {} on, needs {}", artifact.floor, all.join(" "))
 }
 
 fn not_collected(class: FailureClass, message: String) -> Failure {

@@ -105,7 +105,7 @@ impl Log {
     }
 
     fn write(&mut self, lines: &[String]) -> Result<()> {
-        let now = jiff::Timestamp::now().strftime("%FT%TZ").to_string();
+        let now = now();
         let text: String = lines.iter().map(|line| format!("{now} {line}\n")).collect();
         self.log
             .write_all(text.as_bytes())
@@ -136,6 +136,16 @@ pub fn begin(logs: &[Utf8PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// One more line, when the session is over.
+pub fn add_line(path: &Utf8Path, text: &str) -> Result<()> {
+    let file = File::options().append(true).open(path);
+    file.and_then(|mut file| writeln!(file, "{} {text}", now()))
+        .with_context(|| format!("{path} cannot be written"))
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%FT%TZ").to_string()
+}
 /// A longer line is broken: a build may write anything.
 const MAX_LINE: usize = 64 * 1024;
 

@@ -279,3 +279,15 @@ fn variables_of_the_script() -> BTreeSet<&'static str> {
     }
     names
 }
+
+#[test]
+fn what_an_artifact_needs_of_its_system_is_said_when_it_is_there() {
+    let fleet = Fleet::of(&[here()]);
+    let ran = fleet.dist().exits(0);
+    let outcome = ran.outcome(here());
+    let floor = outcome["floor"].as_str().unwrap();
+    assert!(floor.starts_with("glibc-2."), "{outcome}");
+    let line = format!("Z runs from {floor} on, needs ");
+    let log = fleet.log(here());
+    assert!(log.contains(&line) && log.contains("libc.so.6"), "{log}");
+}
