@@ -401,23 +401,18 @@ impl Build<'_> {
         host: &Host,
     ) -> Result<()> {
         let log = self.dist.log(&node.name);
-        let text = fs::read(&log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default();
-        let lines: Vec<&str> = text.lines().filter(|line| !line.contains(" ::")).collect();
         let mut report = format!(
             "[{}] failed in {}: {}",
             node.name, failure.stage, failure.message
         );
-        if text.is_empty() {
+        if fs::metadata(&log).map_or(0, |log| log.len()) == 0 {
             // No session began, so there is nothing else to look at.
             self.ui.warn(&report);
             return Ok(());
         }
         report.push('\n');
-        for line in &lines[lines.len().saturating_sub(12)..] {
-            let plain: String = line.chars().filter(|c| !c.is_control()).collect();
-            report += &format!("    {plain}\n");
+        for line in host::last_lines_of_log(&log, 12).unwrap_or_default() {
+            report += &format!("    {line}\n");
         }
         report += &format!("    the whole log: {log}");
         if !answer.probe.work.is_empty() {

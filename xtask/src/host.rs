@@ -13,7 +13,7 @@ use crate::words::{show_duration, Digest, Failure, FailureClass, Stage, Target};
 use anyhow::{bail, Context, Result};
 use camino::Utf8PathBuf;
 use log::Log;
-pub use log::{add_line as add_to_log, begin as begin_log};
+pub use log::{add_line as add_to_log, begin as begin_log, last_lines as last_lines_of_log};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufReader, Read};

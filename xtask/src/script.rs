@@ -5,7 +5,7 @@
 
 mod marks;
 
-pub use marks::{find_binaries, Framed, Mark, Marks, RemoteFile};
+pub use marks::{find_binaries, is_mark, Framed, Mark, Marks, RemoteFile};
 
 use crate::inventory::{Address, Node, Project, Transfer};
 use crate::words::{Digest, Target, Version};

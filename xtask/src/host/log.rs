@@ -1,10 +1,11 @@
 //! A session's log: the session writes its raw output to one file, and each line of it gets a time and goes into the node's log.
 
 use crate::files::remove_if_there;
+use crate::script::is_mark;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 pub struct Log {
@@ -146,6 +147,24 @@ pub fn add_line(path: &Utf8Path, text: &str) -> Result<()> {
 fn now() -> String {
     jiff::Timestamp::now().strftime("%FT%TZ").to_string()
 }
+
+/// The last lines that are no marks. The log may be longer than memory is.
+pub fn last_lines(path: &Utf8Path, count: usize) -> io::Result<Vec<String>> {
+    let mut file = File::open(path)?;
+    let length = file.seek(SeekFrom::End(0))?;
+    let start = length.saturating_sub(MAX_LINE as u64);
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_LINE as u64).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    // The first may have lost its beginning.
+    let whole = text.lines().skip(usize::from(start > 0));
+    let is_output = |line: &&str| line.split_once(' ').is_none_or(|(_, said)| !is_mark(said));
+    let lines: Vec<&str> = whole.filter(is_output).collect();
+    let last = &lines[lines.len().saturating_sub(count)..];
+    Ok(last.iter().map(|line| line.to_string()).collect())
+}
+
 /// A longer line is broken: a build may write anything.
 const MAX_LINE: usize = 64 * 1024;
 
@@ -172,6 +191,12 @@ mod tests {
             .map(|line| line.split_once("Z ").unwrap().1)
             .collect();
         assert_eq!(lines, ["one", "tw\u{fffd}o", "half", "::N:end 0", "last"]);
+        add_line(&names[0], "::0123456789ab:end 0").unwrap();
+        let last = super::last_lines(&names[0], 2).unwrap();
+        assert!(
+            last[0].ends_with("Z ::N:end 0") && last[1].ends_with("Z last"),
+            "{last:?}"
+        );
         assert!(!root.join("raw").exists());
     }
 }

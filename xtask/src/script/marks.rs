@@ -85,6 +85,15 @@ impl Marks {
     }
 }
 
+/// Whether a line is a mark of some session's. What a compiler says may hold colons too.
+pub fn is_mark(line: &str) -> bool {
+    let nonce = line
+        .strip_prefix("::")
+        .and_then(|rest| rest.split_once(':'));
+    nonce
+        .is_some_and(|(nonce, _)| nonce.len() == 12 && nonce.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 fn split(text: &str) -> (&str, &str) {
     text.split_once(' ').unwrap_or((text, ""))
 }
@@ -227,6 +236,19 @@ mod tests {
         ];
         for (line, mark) in cases {
             assert_eq!(marks.read(line), mark, "{line}");
+        }
+    }
+
+    #[test]
+    fn marks_of_any_session_are_told_from_a_languages_paths() {
+        for (line, mark) in [
+            ("::0123456789ab:fact os Linux", true),
+            ("::0123456789ab", false),
+            ("::core::fmt::Debug", false),
+            ("  use ::0123456789ab:x", false),
+            ("", false),
+        ] {
+            assert_eq!(is_mark(line), mark, "{line}");
         }
     }
 

@@ -68,7 +68,10 @@ fn every_fault_of_a_build_is_its_own_row_and_the_others_are_built() {
     let nodes: Vec<&str> = OTHERS.into_iter().chain([here()]).collect();
     let mut fleet = Fleet::of(&nodes);
     let [one, all, signalled, silent, endless, flood, daemon, garbage] = OTHERS;
-    fleet.play(one, "echo 'error[E0425]: not found' >&2; exit 1");
+    fleet.play(
+        one,
+        "echo \"error[E0425]: not found\" >&2; echo \"  use ::core::nothing\" >&2; exit 1",
+    );
     // The same number as every failure of ssh itself.
     fleet.play(all, "exit 255");
     fleet.play(signalled, "kill -KILL $$");
@@ -119,6 +122,9 @@ fn every_fault_of_a_build_is_its_own_row_and_the_others_are_built() {
         assert!(ran.stderr.contains(&line), "{line}: {}", ran.stderr);
     }
     assert!(ran.stderr.contains("Z error[E0425]: not found\n"));
+    // A path of the language is no mark of the script's.
+    assert!(ran.stderr.contains("Z   use ::core::nothing\n"));
+    assert!(!ran.stderr.contains(":fact "), "{}", ran.stderr);
     assert!(ran.stderr.contains("the whole log: "));
     assert!(fleet
         .log(garbage)
@@ -131,6 +137,7 @@ fn every_fault_of_a_build_is_its_own_row_and_the_others_are_built() {
         .unwrap()
         .len();
     assert!(length > 200_000_000, "{length} bytes of log");
+    assert!(ran.peak_kib < 100 * 1024, "{} KiB of memory", ran.peak_kib);
     let unharmed = [daemon, here()];
     unharmed
         .iter()

@@ -26,6 +26,8 @@ pub struct Ran {
     pub stderr: String,
     /// From its start to its end.
     pub elapsed: Duration,
+    /// The most memory that it held at once.
+    pub peak_kib: u64,
 }
 
 pub fn start(mut command: Command, output: &Path) -> Running {
@@ -85,8 +87,9 @@ impl Running {
     }
 
     pub fn wait(mut self) -> Ran {
-        let (mut status, started) = (None, Instant::now());
+        let (mut status, mut peak_kib, started) = (None, 0, Instant::now());
         while status.is_none() && started.elapsed() < DEADLINE {
+            peak_kib = peak_of(self.id()).unwrap_or(peak_kib);
             status = self.child.try_wait().unwrap();
             thread::sleep(Duration::from_millis(2));
         }
@@ -102,8 +105,16 @@ impl Running {
             stdout,
             stderr,
             elapsed,
+            peak_kib,
         }
     }
+}
+
+/// The kernel keeps it as long as the process lives.
+fn peak_of(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 pub fn signal(process: u32, name: &str) {
