@@ -7,20 +7,24 @@ use crate::host::Host;
 use crate::inventory::{Node, Project};
 use crate::plan::{Plan, Selection};
 use crate::probe::Probe;
-use crate::process::Timed;
+use crate::process::{Feed, Interrupt, Session};
 use crate::schedule::{run_all, Weight};
 use crate::script::{Job, Mark, Marks, HEARTBEAT_WINDOW};
 use crate::ssh;
 use crate::store::Store;
 use crate::toolchain::Toolchain;
-use crate::words::{refuse, Digest, ObjectName, Version};
+use crate::words::{refuse, show_duration, Digest, ObjectName, Version};
 use crate::workspace::Workspace;
 use anyhow::{bail, Context, Result};
+use camino::Utf8Path;
 use serde_json::json;
-use std::time::Duration;
+use std::fs::{self, File};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A slow guest needs seconds for `rustc --version`, and a minute for an installation.
 const DEADLINE: Duration = Duration::from_secs(180);
+const TICK: Duration = Duration::from_millis(20);
 const NONCE: &str = "check";
 
 pub fn run(workspace: &Workspace, flags: flags::Check, console: &Console) -> Result<Ending> {
@@ -38,10 +42,13 @@ pub fn run(workspace: &Workspace, flags: flags::Check, console: &Console) -> Res
         .install
         .then(|| installer(workspace, flags.to.as_deref(), console))
         .transpose()?;
+    let room = workspace.sh.create_temp_dir()?;
     let question = Question {
         project: &workspace.inventory.project,
         rust_version: workspace.repository()?.rust_version().map(String::from),
         installer,
+        room: Utf8Path::from_path(room.path()).context("TMPDIR is not text")?,
+        interrupt: console.interrupt,
     };
     let nodes: Vec<&Node> = plan.nodes().collect();
     let (gate, programs) = (Gate::new(HANDSHAKES), workspace.programs());
@@ -92,6 +99,9 @@ struct Question<'a> {
     project: &'a Project,
     rust_version: Option<String>,
     installer: Option<String>,
+    /// Where its answers are written.
+    room: &'a Utf8Path,
+    interrupt: &'a Interrupt,
 }
 
 /// What a healthy node says of itself.
@@ -111,13 +121,9 @@ fn ask(question: &Question, node: &Node, host: &Host) -> Result<Healthy> {
         fresh: false,
         heartbeat_window: HEARTBEAT_WINDOW,
     };
-    let command = host.command();
     let script = job.check_script(NONCE, question.installer.as_deref());
-    let output = Timed::new(&command[0], DEADLINE)
-        .args(&command[1..])
-        .input(script.as_bytes())
-        .run()?;
-    let said = output.complaint();
+    let log = question.room.join(node.name.as_str());
+    let said = hear_out(host, script, &log, question.interrupt)?;
     let (mut probe, marks, now) = (
         Probe::default(),
         Marks::new(NONCE),
@@ -145,6 +151,23 @@ fn ask(question: &Question, node: &Node, host: &Host) -> Result<Healthy> {
         Some(obstacle) => bail!("{obstacle}"),
         None => Ok(Healthy { probe, installed }),
     }
+}
+
+/// All that a session says until it ends. When it is left before that, the node ends what it started, as it does with a build.
+fn hear_out(host: &Host, script: String, log: &Utf8Path, interrupt: &Interrupt) -> Result<String> {
+    let stderr = File::create(log).with_context(|| format!("{log} cannot be written"))?;
+    let stdout = File::create("/dev/null").context("/dev/null")?;
+    let mut session = Session::start(&host.command(), script, Feed::Copied, stdout, stderr)?;
+    let deadline = Instant::now() + DEADLINE;
+    while session.try_wait()?.is_none() {
+        interrupt.check()?;
+        if Instant::now() > deadline {
+            bail!("no answer within {}", show_duration(DEADLINE));
+        }
+        thread::sleep(TICK);
+    }
+    let said = fs::read(log).with_context(|| format!("reading {log}"))?;
+    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 fn report(node: &Node, answer: &Result<Healthy>, console: &Console) {

@@ -352,17 +352,16 @@ work() {
 
 # For a check of the fleet: the store's installer ($1 is its text), run as a user of this system would.
 check_installer() {
-	room=$work/check.$$
+	room=$session/check
 	{ mkdir "$room" && printf '%s\n' "$1" >"$room/install.sh"; } || die "probe $room cannot be written"
 	if sh "$room/install.sh" --prefix "$room/prefix" </dev/null; then
 		say "fact installed $("$room/prefix/bin/$binary" --version </dev/null 2>&1 | first_line)"
 	else
 		say "fail proof install.sh ended with status $?"
 	fi
-	rm -rf "$room"
 }
 
-main() {
+begin() {
 	set -u
 	exec 4<&0 </dev/null 3>&1 1>&2
 	set_path
@@ -370,14 +369,29 @@ main() {
 	make_session
 	start_timer
 	start_reader
+}
+
+finish() {
+	stop_watchdog
+	end_leftovers
+	give_lock_back
+	say "end $1"
+	exit "$1"
+}
+
+main() {
+	begin
 	probe
 	receive
 	start_reader
 	(work) 6>"$alive"
-	status=$?
-	stop_watchdog
-	end_leftovers
-	give_lock_back
-	say "end $status"
-	exit "$status"
+	finish $?
+}
+
+# Only the probe; and, with an installer's text, one run of it.
+check() {
+	begin
+	probe
+	[ -z "$1" ] || check_installer "$1"
+	finish 0
 }

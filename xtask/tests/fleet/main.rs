@@ -5,6 +5,7 @@
 mod again;
 mod article;
 mod builds;
+mod check;
 mod connections;
 mod cuts;
 mod deaths;
