@@ -174,6 +174,21 @@ end_leftovers() {
 	kill -TERM 0
 }
 
+# What does not obey that is killed two seconds after our last word, and nobody waits for it: all that could hold the session open is
+# closed. With nothing left this ends with us.
+kill_leftovers() {
+	exec 5<"$alive"
+	{
+		exec 3>&- 6>&-
+		{
+			sleep 2
+			kill -KILL 0
+		} &
+		cat <&5
+		kill -KILL 0
+	} >/dev/null 2>&1 &
+}
+
 # One release at a time in this work directory. The lock is a symbolic link to its owner's process number: made in one step,
 # never without an owner.
 take_lock() {
@@ -376,6 +391,7 @@ finish() {
 	end_leftovers
 	give_lock_back
 	say "end $1"
+	kill_leftovers
 	exit "$1"
 }
 

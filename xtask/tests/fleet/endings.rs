@@ -92,6 +92,16 @@ fn a_daemon_that_floods_the_log_holds_no_local_job_up() {
     fleet.holds(&[node]);
 }
 
+#[test]
+fn a_leftover_that_does_not_obey_is_killed_and_nobody_waits_for_it() {
+    let mut fleet = Fleet::of(&[NODE]);
+    fleet.play(NODE, "(trap '' TERM; exec sleep 600) >/dev/null 2>&1 &");
+    let ran = fleet.dist().exits(0);
+    assert_eq!(ran.became(NODE), "built");
+    let (_, lifetime) = fleet.lifetimes(&[NODE])[0];
+    assert!(lifetime < Duration::from_secs(10), "it lived {lifetime:?}");
+}
+
 fn end_daemon(cache: &std::path::Path) {
     let number = fs::read_to_string(cache.join("daemon")).unwrap();
     signal(number.trim().parse().unwrap(), "KILL");
