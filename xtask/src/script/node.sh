@@ -106,6 +106,8 @@ receive() {
 	else
 		dd ibs=1 obs=65536 count="$archive_size" <&4 >"$archive" 2>/dev/null
 	fi || die "probe the disk under $work does not take the source archive; make room, or name another place with XTASK_CACHE"
+	# Before the hash, which takes its time: nobody else would notice the end of our stdin.
+	start_reader
 	[ "$(sha256_of "$archive")" = "$archive_sha256" ] ||
 		die 'transfer the source archive arrived damaged'
 }
@@ -132,7 +134,7 @@ start_reader() {
 		# Not beside the others below: a ksh would keep a copy of what it closes there.
 		exec 3>&- 6>&-
 		while IFS= read -r line <&4; do
-			: >"$beat"
+			touch "$beat"
 			[ "$line" != go ] || exit 0
 		done
 		end_everything
@@ -399,7 +401,6 @@ main() {
 	begin
 	probe
 	receive
-	start_reader
 	(work) 6>"$alive"
 	finish $?
 }

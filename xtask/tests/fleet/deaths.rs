@@ -4,7 +4,7 @@ use crate::connections::OTHERS;
 use crate::fleet::{running_with, Fleet};
 use crate::project::here;
 use crate::run::{wait_until, Running};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Each of its nodes stays in another stage; the last build does not obey TERM.
 pub struct Stuck {
@@ -131,4 +131,36 @@ fn no_ssh_is_left(fleet: &Fleet) {
     wait_until("no process of the client is left", || {
         running_with(&mark).is_empty()
     });
+}
+
+/// At two more moments: while a node hashes its source, and when it cannot note a heartbeat.
+#[test]
+fn the_end_of_the_client_is_noticed_whatever_the_node_is_at() {
+    let [hashing, deaf, ..] = OTHERS;
+    let mut fleet = Fleet::of(&[hashing, deaf]);
+    fleet
+        .node(hashing)
+        .write_tool("sha256sum", "#!/bin/sh\nexec sleep 600\n");
+    fleet.play(
+        deaf,
+        "rm -rf \"$XTASK_CACHE\"/*/*/session.*; exec sleep 600",
+    );
+    let running = fleet.start("dist");
+    let sleeps = |node: &&str| {
+        let lines = fleet.running_on(node);
+        lines.iter().any(|line| line.ends_with(" 600 "))
+    };
+    wait_until("both are at it", || [hashing, deaf].iter().all(sleeps));
+    let started = Instant::now();
+    wait_until("a heartbeat has come since", || {
+        started.elapsed() > Duration::from_secs(7)
+    });
+    running.signal("KILL");
+    for (node, lifetime) in fleet.lifetimes(&[hashing, deaf]) {
+        assert!(
+            lifetime < Duration::from_secs(4),
+            "{node} lived {lifetime:?}"
+        );
+    }
+    assert_eq!(running.wait().code, None);
 }
