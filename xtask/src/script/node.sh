@@ -18,7 +18,8 @@ lost() {
 	complete=0
 }
 
-first_line() { head -n 1 | tr -cd '[:print:]' | cut -c 1-200; }
+# In the user's own locale some systems' tr ends at a byte that is no character.
+first_line() { head -n 1 | LC_ALL=C tr -cd '[:print:]' | LC_ALL=C cut -c 1-200; }
 
 find_hash_tool() {
 	for hash_tool in sha256sum shasum sha256 digest openssl cksum none; do
