@@ -5,7 +5,7 @@ mod log;
 use crate::gate::{Gate, Permit};
 use crate::inventory::{Address, Limits, Node, Transfer};
 use crate::probe::Probe;
-use crate::process::{Ended, Feed, Interrupt, Session, Timed};
+use crate::process::{Ended, Feed, Interrupt, Output, Session, Timed};
 use crate::script::{find_binaries, quote_where_needed, Framed, Job, Mark, Marks, RemoteFile};
 use crate::ssh::{self, Programs, Remote};
 use crate::ui::JobLine;
@@ -326,18 +326,15 @@ impl<'a> Conversation<'a> {
             }
             None => match self.copy_archive(path) {
                 Ok(()) => session.send_archive(),
-                Err(error) => self.fail(FailureClass::Transfer, format!("{error:#}")),
+                Err(failure) => self.fail(failure.class, failure.message),
             },
         }
     }
 
-    fn copy_archive(&self, path: &str) -> Result<()> {
+    fn copy_archive(&self, path: &str) -> Result<(), Failure> {
         match self.order.host.scp() {
             None => Ok(()),
-            Some(remote) => {
-                check_remote_path(path)?;
-                self.run_scp(remote.send(self.order.archive.as_std_path(), path))
-            }
+            Some(remote) => self.run_scp(path, remote.send(self.order.archive.as_std_path(), path)),
         }
     }
 
@@ -488,7 +485,7 @@ impl<'a> Conversation<'a> {
             for file in std::mem::take(&mut self.files) {
                 match self.fetch(remote, &file) {
                     Ok(arrived) => self.answer.binaries.push(arrived),
-                    Err(error) => self.fail(FailureClass::Transfer, format!("{error:#}")),
+                    Err(failure) => self.fail(failure.class, failure.message),
                 }
             }
         }
@@ -505,10 +502,9 @@ impl<'a> Conversation<'a> {
         self.order.job.nodes.iter().all(|node| here(&node.target))
     }
 
-    fn fetch(&self, remote: &Remote, file: &RemoteFile) -> Result<Arrived> {
-        check_remote_path(&file.path)?;
+    fn fetch(&self, remote: &Remote, file: &RemoteFile) -> Result<Arrived, Failure> {
         let path = Utf8PathBuf::from(format!("{}.{}", self.order.stream, file.target));
-        self.run_scp(remote.fetch(&file.path, path.as_std_path()))?;
+        self.run_scp(&file.path, remote.fetch(&file.path, path.as_std_path()))?;
         Ok(Arrived {
             target: file.target.clone(),
             path,
@@ -518,14 +514,35 @@ impl<'a> Conversation<'a> {
         })
     }
 
-    fn run_scp(&self, command: Vec<String>) -> Result<()> {
-        let output = Timed::new(&command[0], self.order.limits.silence_timeout)
-            .args(&command[1..])
-            .run_unless(|| self.watch.called_off())?;
-        if !output.status.success() {
-            bail!("{}: {}", command[0], output.complaint());
+    /// `path` is the file's on the node.
+    fn run_scp(&self, path: &str, command: Vec<String>) -> Result<(), Failure> {
+        let failed = |error| match self.watch.called_off() {
+            Some(why) => self.failure(FailureClass::Interrupted, why.into()),
+            None => self.failure(FailureClass::Transfer, format!("{error:#}")),
+        };
+        let output = check_remote_path(path)
+            .and_then(|()| self.copy(&command))
+            .map_err(failed)?;
+        if output.status.success() {
+            return Ok(());
         }
-        Ok(())
+        let complaint = output.complaint();
+        let class = match ssh::diagnose(&complaint.lines().collect::<Vec<_>>()).0 {
+            refused @ (FailureClass::Auth | FailureClass::HostKey) => refused,
+            _ => FailureClass::Transfer,
+        };
+        Err(self.failure(class, format!("{}: {complaint}", command[0])))
+    }
+
+    /// A login of its own. Nobody hears when it is done, so that it stays in the gate to its end.
+    fn copy(&self, command: &[String]) -> Result<Output> {
+        let Order {
+            machine, limits, ..
+        } = self.order;
+        let _permit = self.watch.handshakes.enter(machine, self.watch.interrupt)?;
+        Timed::new(&command[0], limits.silence_timeout)
+            .args(&command[1..])
+            .run_unless(|| self.watch.called_off())
     }
 }
 

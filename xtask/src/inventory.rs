@@ -367,8 +367,8 @@ fn node(
         source.check(thing, argument, safety::cargo_argument)?;
     }
     let plain = |list: &[Located<String>]| list.iter().map(|text| text.as_ref().clone()).collect();
+    let host = source.check(thing, &raw.host, address)?;
     Ok(Node {
-        host: source.check(thing, &raw.host, address)?,
         target: source.check(thing, &raw.target, Target::parse)?,
         required: raw.required.unwrap_or(true),
         enabled: raw.enabled.unwrap_or(true),
@@ -379,8 +379,9 @@ fn node(
         max_glibc: source.check_some(thing, &raw.max_glibc, safety::dotted_number)?,
         ssh_options: plain(&raw.ssh_options),
         transfer: source
-            .check_some(thing, &raw.transfer, transfer)?
+            .check_some(thing, &raw.transfer, |text| transfer(text, &host))?
             .unwrap_or(Transfer::Session),
+        host,
         hooks: hooks(source, thing, raw.hooks())?,
         limits: limits(source, thing, raw.limits(), &defaults.limits)?,
         name,
@@ -460,9 +461,12 @@ fn public_reading(text: &str) -> Result<PublicReading> {
     }
 }
 
-fn transfer(text: &str) -> Result<Transfer> {
+fn transfer(text: &str, host: &Address) -> Result<Transfer> {
     match text {
         "session" => Ok(Transfer::Session),
+        "scp" if *host == Address::Local => {
+            anyhow::bail!("transfer `scp` is for a node that ssh reaches; remove it")
+        }
         "scp" => Ok(Transfer::Scp),
         _ => anyhow::bail!(
             "transfer `{}` is neither `session` nor `scp`",

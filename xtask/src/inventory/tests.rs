@@ -63,6 +63,7 @@ fn each_mistake_is_named_with_its_line_and_its_remedy() {
         (node("build_timeout = \"soon\""), "nodes.toml:12: node `one`: `build_timeout`: `soon` is no duration above zero; write 45s, 6m 32s or 2h"),
         (node("ready_timeout = \"3 hours\""), "nodes.toml:12: node `one`: `ready_timeout`: `3 hours` is no duration above zero; write 45s, 6m 32s or 2h"),
         (node("[defaults]\nsilence_timeout = \"0s\""), "nodes.toml:13: [defaults]: `silence_timeout`: `0s` is no duration above zero; write 45s, 6m 32s or 2h"),
+        (node("transfer = \"scp\"").replace("a@b.localnet", "local"), "nodes.toml:12: node `one`: transfer `scp` is for a node that ssh reaches; remove it"),
         (node("machine = \"rig\""), "nodes.toml:12: node `one`: machine `rig` does not exist; add a [[machine]] of that name"),
         (node("build_command = \"fetch v{versoin}.tar.gz\""), "nodes.toml:12: node `one`: `{versoin}` is no placeholder; did you mean `{version}`?"),
         (node("max_glibc = \"new\""), "nodes.toml:12: node `one`: `new` is no glibc version; write it as 2.28"),

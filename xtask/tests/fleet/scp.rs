@@ -88,3 +88,33 @@ fn a_signal_ends_scp_too() {
     });
     fleet.holds(&[]);
 }
+
+#[test]
+fn a_key_that_is_refused_to_scp_is_not_offered_again() {
+    let node = OTHERS[0];
+    let mut fleet = Fleet::of(&[node]);
+    fleet.set(node, &format!("{SCP}\nretries = 2"));
+    let refused = "echo 'root@127.0.0.1: Permission denied (publickey).' >&2; exit 255";
+    fleet.write_program("scp", refused);
+    let ran = fleet.dist().exits(1);
+    assert_eq!(ran.became(node), "send auth", "{}", ran.stderr);
+    assert_eq!(fleet.node(node).sshd.logins(), 1);
+}
+
+#[test]
+fn copies_wait_at_the_gate_too() {
+    let nodes: Vec<&str> = OTHERS.into_iter().chain([here()]).collect();
+    let mut fleet = Fleet::of(&nodes);
+    fleet.head += "[[machine]]\nname = \"rig\"\n";
+    for node in &nodes {
+        fleet.set(node, &format!("{SCP}\nmachine = \"rig\""));
+    }
+    // Whoever is inside stays until nine are, or for as long as a loaded machine needs to bring a ninth there.
+    let body = "cd @ROOM@ && mkdir -p inside && : >inside/$$\nfor second in 1 2 3 4; do\n\t[ $(ls inside | wc -l) -lt 9 ] || : >crowded\n\tsleep 1\ndone\n\
+        cd - >/dev/null && rm @ROOM@/inside/$$\nexec scp -F @CONFIG@ \"$@\"";
+    let room = fleet.room.to_str().unwrap();
+    fleet.write_program("scp", &body.replace("@ROOM@", room));
+    fleet.dist().exits(0);
+    fleet.holds(&nodes);
+    assert!(!fleet.room.join("crowded").exists(), "nine at once");
+}
