@@ -61,8 +61,10 @@ pub enum Sealing<'a> {
     AtOnce(Option<&'a Signer>),
 }
 
-/// A guest that boots is asked again this often; more would look like an attack to a new sshd.
-const BOOT_POLL: Duration = Duration::from_secs(2);
+/// A guest that boots, or a node that was lost, is asked again this often; more would look like an attack to a new sshd.
+const RETURN_POLL: Duration = Duration::from_secs(2);
+/// After a link broke its node may be away for this long: a laptop that wakes up takes a while to find its network.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// A job of the plan, and those of its nodes that are not built yet.
 struct PendingJob<'a> {
@@ -219,7 +221,7 @@ impl Build<'_> {
         &self,
         pending: &PendingJob,
         host: &Host,
-        ready_by: Option<Instant>,
+        mut ready_by: Option<Instant>,
         line: &mut JobLine,
         watch: &Watch,
     ) -> Result<Answer> {
@@ -237,7 +239,7 @@ impl Build<'_> {
             raw_log: self.dist.partial(&format!("{name}.log")),
             stream: self.stream(pending.planned),
         };
-        let mut attempt = 0;
+        let (mut attempt, mut noted) = (0, String::new());
         loop {
             let answer = host::run(&order, line, watch)?;
             let Some(failure) = answer
@@ -247,19 +249,25 @@ impl Build<'_> {
             else {
                 return Ok(answer);
             };
-            let booting = failure.class != FailureClass::Lost
-                && ready_by.is_some_and(|until| Instant::now() < until);
-            if !booting && attempt >= order.limits.retries {
+            let lost = failure.class == FailureClass::Lost;
+            let awaited = !lost && ready_by.is_some_and(|until| Instant::now() < until);
+            if !awaited && attempt >= order.limits.retries {
                 return Ok(answer);
             }
-            attempt += u32::from(!booting);
-            let delay = if booting { BOOT_POLL } else { backoff(attempt) };
-            line.note(&format!(
-                "{} ({}); tries again in {}",
-                failure.message,
-                failure.class,
-                show_duration(delay)
-            ));
+            attempt += u32::from(!awaited);
+            if lost {
+                ready_by = Some(Instant::now() + RETURN_TIMEOUT);
+            }
+            let delay = if awaited {
+                RETURN_POLL
+            } else {
+                backoff(attempt)
+            };
+            let news = format!("{} ({})", failure.message, failure.class);
+            if !awaited || news != noted {
+                line.note(&format!("{news}; tries again in {}", show_duration(delay)));
+                noted = news;
+            }
             watch.pause(delay);
             if watch.called_off().is_some() {
                 return Ok(answer);

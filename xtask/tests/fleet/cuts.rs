@@ -176,6 +176,27 @@ fn what_a_build_printed_is_not_taken_for_what_ssh_said() {
 }
 
 #[test]
+fn a_node_that_is_away_for_a_while_after_the_link_broke_is_waited_for() {
+    let node = "netbsd-x86_64";
+    let mut fleet = Fleet::of(&[node]);
+    fleet.set(node, "retries = 1\nenv.PLAY = '''if mkdir \"$XTASK_CACHE/once\" 2>/dev/null; then echo attempt; sleep 600; fi'''");
+    let mut running = fleet.start("--json dist");
+    wait_until("the build is at work", || {
+        has_logged(&fleet, "Z attempt\n", 1)
+    });
+    fleet.node_mut(node).sshd.stop();
+    wait_until("it was refused more often than there are retries", || {
+        has_logged(&fleet, "Connection refused", 3) || running.has_ended()
+    });
+    fleet.node_mut(node).restart();
+    let ran = running.wait().exits(0);
+    assert_eq!(ran.became(node), "built");
+    // It is said once, not at every knock.
+    assert_eq!(ran.stderr.matches("Connection refused").count(), 1);
+    fleet.holds(&[node]);
+}
+
+#[test]
 fn a_client_that_stood_still_hears_why_its_node_gave_up() {
     let node = "netbsd-x86_64";
     let mut fleet = Fleet::of(&[node]);

@@ -82,6 +82,10 @@ impl Running {
         self.text("stderr")
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     fn text(&self, name: &str) -> String {
         String::from_utf8_lossy(&fs::read(self.output.join(name)).unwrap()).into_owned()
     }
