@@ -74,6 +74,12 @@ make_work() {
 	say "fact work $work"
 }
 
+# `kill 0` must reach this job, all of it and nothing else. There is a group of our number only if we lead it.
+check_group() {
+	kill -0 "-$$" 2>/dev/null ||
+		die 'probe its sh does not lead a process group of its own, so that what it starts could not be ended; its login shell, or a ForceCommand, has to exec it'
+}
+
 # What a session keeps while it lasts. `alive` is a pipe that every process of the build inherits: it closes with the last of them.
 make_session() {
 	# A release that was killed here may have left its own; its processes are gone.
@@ -383,6 +389,7 @@ begin() {
 	set -u
 	exec 4<&0 </dev/null 3>&1 1>&2
 	set_path
+	check_group
 	make_work
 	make_session
 	start_timer

@@ -298,3 +298,15 @@ fn what_an_artifact_needs_of_its_system_is_said_when_it_is_there() {
     let log = fleet.log(here());
     assert!(log.contains(&line) && log.contains("libc.so.6"), "{log}");
 }
+
+#[test]
+fn a_shell_that_leads_no_process_group_is_refused() {
+    let node = OTHERS[0];
+    let mut fleet = Fleet::of(&[node]);
+    // What ends a build would end this too.
+    fleet.node_mut(node).setup.config += "\nForceCommand sh -s; exit $?";
+    fleet.node_mut(node).restart();
+    let ran = fleet.dist().exits(1);
+    assert_eq!(ran.became(node), "connect probe", "{}", ran.stderr);
+    assert_says(&ran, node, "does not lead a process group of its own");
+}
