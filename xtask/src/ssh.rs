@@ -38,7 +38,10 @@ impl Remote {
 
     /// Only `exec sh -s` ever meets the login shell: csh, fish and tcsh run anything longer wrongly and still answer 0.
     pub fn session(&self) -> Vec<String> {
-        let mut command = vec![self.programs.ssh.clone(), "-T".into()];
+        // The user's own forwardings and commands are for people, and no build gets to an agent. scp keeps to this by itself.
+        let flags = "-T -a -x -o ClearAllForwardings=yes -o RemoteCommand=none";
+        let mut command = vec![self.programs.ssh.clone()];
+        command.extend(flags.split(' ').map(String::from));
         command.extend(self.settings());
         command.extend(["--".into(), self.destination.clone(), "exec sh -s".into()]);
         command
@@ -209,7 +212,7 @@ mod tests {
         let line = remote("root@netbsd.localnet").session().join(" ");
         assert_eq!(
             line,
-            "ssh -T -o Port=2222 -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ServerAliveCountMax=4 \
+            "ssh -T -a -x -o ClearAllForwardings=yes -o RemoteCommand=none -o Port=2222 -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ServerAliveCountMax=4 \
              -o LogLevel=ERROR -- root@netbsd.localnet exec sh -s"
         );
     }

@@ -149,6 +149,23 @@ fn a_jump_host_that_is_down_is_what_is_named() {
     assert!(message.contains(&said), "{message}");
 }
 
+#[test]
+fn a_users_own_forwardings_and_commands_do_not_meet_a_session() {
+    let node = OTHERS[0];
+    let fleet = Fleet::of(&[node]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = fleet.room.join("ssh_config");
+    let own = format!(
+        "{}\n    RemoteCommand echo nothing\n    ExitOnForwardFailure yes\n    LocalForward {} localhost:1\n",
+        fs::read_to_string(&config).unwrap().trim_end(),
+        taken.local_addr().unwrap().port()
+    );
+    fs::write(config, own).unwrap();
+    let ran = fleet.dist().exits(0);
+    assert_eq!(ran.became(node), "built");
+    fleet.holds(&[node]);
+}
+
 /// A port of this machine on which nobody listens.
 fn closed_port() -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
