@@ -5,6 +5,7 @@ use crate::project::here;
 use crate::sshd::Setup;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 /// Not this machine's own platform, so that its nodes are never asked to run what they built.
 pub const OTHERS: [&str; 8] = [
@@ -147,6 +148,27 @@ fn a_jump_host_that_is_down_is_what_is_named() {
     let message = ran.outcome(node)["failure"]["message"].to_string();
     let said = format!("ssh: connect to host 127.0.0.1 port {closed}: Connection refused; ");
     assert!(message.contains(&said), "{message}");
+}
+
+/// Packets vanish where a listener's queue is full: the kernel answers none of them.
+#[test]
+fn a_black_hole_is_unreachable_after_its_timeout() {
+    let node = OTHERS[0];
+    let mut fleet = Fleet::of(&[node]);
+    let hole = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = hole.local_addr().unwrap();
+    let knock = || TcpStream::connect_timeout(&place, Duration::from_millis(300));
+    let queue: Vec<TcpStream> = std::iter::from_fn(|| knock().ok()).collect();
+    let keys = format!(
+        "connect_timeout = \"2s\"\nssh_options = [\"Port={}\"]",
+        place.port()
+    );
+    fleet.set(node, &keys);
+    let ran = fleet.dist().exits(1);
+    assert_eq!(ran.became(node), "connect unreachable", "{}", ran.stderr);
+    let message = ran.outcome(node)["failure"]["message"].to_string();
+    assert!(message.contains("Connection timed out; "), "{message}");
+    drop(queue);
 }
 
 #[test]

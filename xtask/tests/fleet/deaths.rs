@@ -92,8 +92,9 @@ fn a_client_that_is_killed_leaves_nothing_running() {
     eprintln!("after SIGKILL: {lifetimes:?}");
     // The bar is half a second, and three for a build that does not obey TERM: here with room for a loaded machine.
     for (node, lifetime) in &lifetimes {
+        let bar = if *node == STUBBORN { 9 } else { 4 };
         assert!(
-            *lifetime < Duration::from_secs(10),
+            *lifetime < Duration::from_secs(bar),
             "{node} lived {lifetime:?}"
         );
     }
@@ -108,7 +109,7 @@ fn a_client_that_is_killed_leaves_nothing_running() {
 
 #[test]
 fn a_client_that_is_terminated_or_interrupted_ends_its_nodes_first() {
-    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+    for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         let mut stuck = Stuck::new();
         let running = stuck.start();
         running.signal(signal);
