@@ -282,6 +282,7 @@ mod tests {
             size: text.len() as u64,
             cargo: "cargo 1".into(),
             rust_version: None,
+            vendored: false,
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Project {
     pub repository: String,
     /// Argument lists that the binary is run with where it was built; `--version` is always the first.
     pub prove: Vec<Vec<String>>,
+    /// The source archive carries the package's dependencies, and nodes build without a registry.
+    pub vendor: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -222,6 +224,7 @@ fn project(source: &raw::Source, raw: raw::Project) -> Result<Project> {
         binary,
         repository,
         prove,
+        vendor: raw.vendor,
     })
 }
 

@@ -47,6 +47,7 @@ mod toolchain;
 mod ui;
 mod universal;
 mod upload;
+mod vendor;
 mod verdict;
 mod verify;
 mod words;

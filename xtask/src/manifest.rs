@@ -18,6 +18,9 @@ pub struct SourceRecord {
     pub size: u64,
     pub cargo: String,
     pub rust_version: Option<String>,
+    /// It carries the package's dependencies.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vendored: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -58,7 +58,8 @@ impl Job<'_> {
                 .to_string();
         }
         let mut line = format!(
-            "cargo build --release --locked --bin {}",
+            "cargo build --release {} --bin {}",
+            self.strictness(),
             self.project.binary
         );
         for node in &self.nodes {
@@ -68,6 +69,14 @@ impl Job<'_> {
             let _ = write!(line, " {}", quote(argument));
         }
         line
+    }
+
+    /// An archive that carries its dependencies is built without a look at any registry.
+    fn strictness(&self) -> &'static str {
+        match self.project.vendor {
+            true => "--locked --offline",
+            false => "--locked",
+        }
     }
 
     fn head(&self, nonce: &str) -> String {
@@ -155,7 +164,8 @@ impl Job<'_> {
             };
         }
         let mut line = format!(
-            "in_environment cargo build --release --locked --bin {} --target-dir \"$work/target\" \"$@\"",
+            "in_environment cargo build --release {} --bin {} --target-dir \"$work/target\" \"$@\"",
+            self.strictness(),
             quote(self.project.binary.as_str())
         );
         for argument in &self.first().cargo_args {

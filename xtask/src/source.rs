@@ -4,6 +4,7 @@ use crate::inventory::Project;
 use crate::manifest::SourceRecord;
 use crate::process::{Interrupt, Output, Timed};
 use crate::toolchain;
+use crate::vendor::vendor;
 use crate::words::{refuse, Digest, ProgramName, Version};
 use anyhow::{bail, Context, Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -14,6 +15,8 @@ use std::time::Duration;
 pub struct Repository {
     pub root: Utf8PathBuf,
     package: ProgramName,
+    /// The archive carries its dependencies.
+    vendor: bool,
     /// The package's directory, relative to the root.
     package_directory: Utf8PathBuf,
     work_tree_version: Version,
@@ -69,6 +72,7 @@ impl Repository {
             .context("a manifest lies in a directory")?;
         Ok(Repository {
             package: project.package.clone(),
+            vendor: project.vendor,
             package_directory: directory.strip_prefix(&metadata.workspace_root)?.to_owned(),
             work_tree_version: Version::parse(&package.version)?,
             rust_version: package.rust_version.clone(),
@@ -125,6 +129,7 @@ impl Repository {
         if let Some((source, bytes)) = stored {
             let same = source.commit == revision.commit
                 && source.cargo == cargo
+                && source.vendored == self.vendor
                 && source.version == revision.version;
             if same && !source.dirty && !revision.dirty {
                 return Ok((
@@ -172,8 +177,12 @@ impl Repository {
         })?;
         let file = format!("{name}-{version}.crate");
         let path = target.join("package").join(&file);
-        let bytes = std::fs::read(&path).with_context(|| format!("cargo left no {path}"))?;
-        check_lock_file(tools, &path, &format!("{name}-{version}"))?;
+        let top = format!("{name}-{version}");
+        check_lock_file(tools, &path, &top)?;
+        let bytes = match self.vendor {
+            true => vendor(tools, &path, &top)?,
+            false => std::fs::read(&path).with_context(|| format!("cargo left no {path}"))?,
+        };
         let source = SourceRecord {
             version: version.clone(),
             commit: revision.commit.clone(),
@@ -184,6 +193,7 @@ impl Repository {
             size: bytes.len() as u64,
             cargo,
             rust_version: package.rust_version.clone(),
+            vendored: self.vendor,
         };
         Ok((source, bytes))
     }
@@ -221,18 +231,18 @@ impl Tools<'_> {
         self.program("git", line)
     }
 
-    fn cargo(&self, line: &str) -> Timed {
+    pub fn cargo(&self, line: &str) -> Timed {
         self.program(&toolchain::cargo(), line)
     }
 
-    fn program(&self, program: &str, line: &str) -> Timed {
+    pub fn program(&self, program: &str, line: &str) -> Timed {
         Timed::new(program, DEADLINE)
             .directory(&self.directory)
             .args(line.split(' '))
     }
 
     /// The tool's own complaint is the message.
-    fn run(&self, command: Timed, what: impl FnOnce() -> String) -> Result<Output> {
+    pub fn run(&self, command: Timed, what: impl FnOnce() -> String) -> Result<Output> {
         let output = command.run_under(self.interrupt)?;
         match output.status.success() {
             true => Ok(output),

@@ -69,6 +69,7 @@ mod tests {
             size: 1,
             cargo: "cargo 1.95.0".into(),
             rust_version: None,
+            vendored: false,
         };
         let state = State {
             source: Some(source),

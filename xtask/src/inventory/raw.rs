@@ -29,6 +29,8 @@ pub struct Project {
     pub repository: Located<String>,
     #[serde(default)]
     pub prove: Vec<Located<String>>,
+    #[serde(default)]
+    pub vendor: bool,
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,8 @@
 //! Which source a release is made of, and what gives way to what: commits, tags, and changes that are not committed.
 
-use crate::project::{host_platform, Project};
+use crate::project::{host_platform, host_target, node, Project, PROJECT};
 use crate::tree;
+use std::fs;
 
 const MAIN: &str = "ballistics-engine/src/main.rs";
 const INSTALL: &str = "sh dist/store/install.sh --prefix \"$HOME/.local\"";
@@ -129,4 +130,73 @@ fn the_binary_is_built_from_the_archive_and_not_from_the_work_tree() {
     project.xtask("release --local").exits(0);
     let artifact = format!("dist/0.14.0/ballistics-0.14.0-{}", host_platform());
     assert!(project.path(&artifact).exists());
+}
+
+/// The project with a dependency from a registry, and a node that has none of it and reaches nobody.
+fn project_with_a_dependency(vendor: &str) -> Project {
+    let project = Project::new();
+    let manifest = project.read("ballistics-engine/Cargo.toml");
+    project.write(
+        "ballistics-engine/Cargo.toml",
+        &format!("{manifest}\n[dependencies]\nhex = \"0.4\"\n"),
+    );
+    project.replace(
+        MAIN,
+        "println!(\"greeting\")",
+        "println!(\"{}\", hex::encode(\"x\"))",
+    );
+    fs::remove_file(project.path("Cargo.lock")).unwrap();
+    project.shell("cargo generate-lockfile").exits(0);
+    let home = project.beside("cargo-home").display().to_string();
+    let env = format!("env = {{ CARGO_HOME = \"{home}\", CARGO_NET_OFFLINE = \"true\" }}");
+    let header = format!("{}{vendor}\n", PROJECT);
+    project.write(
+        "nodes.toml",
+        &format!("{header}{}", node("here", host_target(), &env)),
+    );
+    project.commit("depend on something");
+    project
+}
+
+#[test]
+fn a_dependency_needs_a_registry_on_the_node() {
+    let project = project_with_a_dependency("");
+    project
+        .xtask("dist --local")
+        .exits(1)
+        .says(&["no matching package named `hex` found"]);
+}
+
+#[test]
+fn a_vendored_source_is_built_by_a_node_without_a_registry() {
+    let project = project_with_a_dependency("vendor = true");
+    project.xtask("release --local").exits(0);
+    assert_eq!(project.install_with(INSTALL), "78");
+    let archive = "dist/0.14.0/ballistics-engine-0.14.0.crate";
+    let list = project
+        .shell(&format!("tar -tzf {archive}"))
+        .exits(0)
+        .stdout;
+    for name in [".cargo/config.toml", "Cargo.lock", "vendor/hex-0.4."] {
+        let name = format!("ballistics-engine-0.14.0/{name}");
+        assert!(list.lines().any(|line| line.starts_with(&name)), "{list}");
+    }
+    let release = project.read("dist/store/0.14.0/release.json");
+    assert!(release.contains("\"vendored\": true"), "{release}");
+    assert!(project
+        .xtask("plan")
+        .exits(0)
+        .stdout
+        .contains("cargo build --release --locked --offline "));
+    // The same commit is the same archive, whoever makes it again.
+    let first = fs::read(project.path(archive)).unwrap();
+    fs::remove_dir_all(project.path("dist/0.14.0")).unwrap();
+    project.xtask("dist --local").exits(0);
+    assert_eq!(fs::read(project.path(archive)).unwrap(), first);
+    // Without the setting it is another.
+    project.replace("nodes.toml", "vendor = true", "vendor = false");
+    project
+        .xtask("dist --local")
+        .exits(1)
+        .says(&["no matching package named `hex` found"]);
 }

@@ -136,6 +136,7 @@ pub fn deed(cargo: Cargo) -> Deed {
         size: archive.len() as u64,
         cargo: "cargo 1".into(),
         rust_version: None,
+        vendored: false,
     };
     dist.take_source(&source, archive.as_bytes()).unwrap();
     for platform in platforms(cargo.built) {
