@@ -59,6 +59,8 @@ xflags::xflags! {
         cmd publish {
             /// Default: the version of the package.
             optional --version version: String
+            /// Into dist/store/, for the platforms of this machine, as release --local does.
+            optional --local
             /// A directory, or gs://bucket. Default: [publish] store.
             optional --to store: String
             /// The same into dist/dry-run/; nothing leaves this machine.

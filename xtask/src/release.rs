@@ -175,7 +175,7 @@ pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) 
     }
     let version = flags::version(&flags.version)?;
     let dist = match flags.adopt {
-        true => adopt(workspace, version, &flags.to, console)?,
+        true => adopt(workspace, version, &named_store(workspace, &flags), console)?,
         false => open_dist(workspace, version, console.ui)?,
     };
     let source = dist
@@ -183,17 +183,27 @@ pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) 
         .with_context(|| nothing_built(dist.directory()))?;
     let route = Route {
         to: flags.to.as_deref(),
-        local: false,
+        local: flags.local,
         dry_run: flags.dry_run,
         access: console.access,
     };
     let destination = Destination::choose(workspace, &source.version, source.tagged, &route)?;
     let signer = open_signer(workspace)?;
     destination.prepare()?;
+    let required = required(workspace, &flags)?;
+    if flags.local {
+        // What is missing depends on where it goes, and release.json says it.
+        seal::seal_version(
+            &dist,
+            &workspace.inventory.project,
+            &required,
+            signer.as_ref(),
+        )?;
+    }
     let publish = Publish {
         workspace,
         dist: &dist,
-        required: &Plan::required(&workspace.inventory),
+        required: &required,
         destination,
         signer,
         exceptions: Exceptions {
@@ -205,6 +215,26 @@ pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) 
     };
     publish.run(console)?;
     Ok(Ending::Done)
+}
+
+/// What has to be in: all of the fleet's required platforms, or those that this machine builds.
+fn required(workspace: &Workspace, flags: &flags::Publish) -> Result<BTreeSet<Platform>> {
+    let inventory = &workspace.inventory;
+    if !flags.local {
+        return Ok(Plan::required(inventory));
+    }
+    let selection = Selection {
+        local: true,
+        ..Selection::default()
+    };
+    let here = workspace.this_machine(&Toolchain::ask()?)?;
+    Ok(Plan::make(inventory, &selection, &here)?.required)
+}
+
+fn named_store(workspace: &Workspace, flags: &flags::Publish) -> Option<String> {
+    let embedded = || workspace.dist().join("store").into_string();
+    let named = flags.to.clone();
+    named.or_else(|| flags.local.then(embedded))
 }
 
 /// `dist/<version>/` as the store has it.
@@ -236,7 +266,7 @@ fn adopt(
 }
 
 fn import(workspace: &Workspace, flags: &flags::Publish, console: &Console) -> Result<Ending> {
-    let store = open_store(workspace, &flags.to, console)?;
+    let store = open_store(workspace, &named_store(workspace, flags), console)?;
     store.preflight()?;
     let import = Import {
         store: &store,

@@ -142,3 +142,15 @@ fn with_json_nothing_that_a_run_answers_is_lost() {
         result(line);
     }
 }
+
+#[test]
+fn the_parts_of_a_local_release_make_the_same_store() {
+    let project = Project::released();
+    let whole = project.store();
+    std::fs::remove_dir_all(project.path("dist/store")).unwrap();
+    for part in ["dist --local", "checksum", "publish --local"] {
+        project.xtask(part).exits(0);
+    }
+    tree::assert_same(&whole, &project.store());
+    project.xtask("verify --to dist/store").exits(0);
+}

@@ -57,6 +57,7 @@ fn what_is_mistyped_gets_the_nearest_real_name() {
         &project,
         &[
             (&["release", "--loacl"], "unexpected flag: `--loacl`; did you mean `--local`?"),
+            (&["publish", "--loacl"], "did you mean `--local`?"),
             (&["publish", "--to-do"], "unexpected flag: `--to-do`"),
             (&["relaese"], "did you mean `release`?"),
             (&["publish", "--vresion", "0.14.0"], "did you mean `--version`?"),
