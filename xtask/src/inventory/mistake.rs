@@ -4,11 +4,13 @@ use crate::words::nearest;
 
 /// `message` is the parser's, about the byte `at` of the text.
 pub fn explain(text: &str, at: usize, message: &str) -> String {
-    let table = Table::around(text, at);
-    let place = match table.as_ref().map(Table::name) {
-        // A table that is missing is missing from the file.
-        Some(name) if !message.contains("field `project`") => format!("{name}: "),
-        _ => String::new(),
+    let place = match Table::around(text, at) {
+        // A table that is missing, or whose header is broken, belongs to none.
+        Some(_) if message.contains("field `project`") || is_broken_header(line_at(text, at)) => {
+            String::new()
+        }
+        Some(table) => format!("{}: ", table.name()),
+        None => String::new(),
     };
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let explained = match (message.split_once(": "), &quoted[..]) {
@@ -66,11 +68,19 @@ fn wrong_type(key: Option<&str>, rest: &str) -> String {
 
 /// The key on the line of this byte.
 fn key_at(text: &str, at: usize) -> Option<&str> {
-    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
-    let (key, _) = text[start..].lines().next()?.split_once('=')?;
+    let (key, _) = line_at(text, at).split_once('=')?;
     let key = key.trim();
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     (!key.is_empty() && key.bytes().all(plain)).then_some(key)
+}
+
+fn line_at(text: &str, at: usize) -> &str {
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    text[start..].lines().next().unwrap_or_default().trim()
+}
+
+fn is_broken_header(line: &str) -> bool {
+    line.starts_with('[') && !is_header(line)
 }
 
 /// A table of the file: its header, and the lines below it.

@@ -7,6 +7,7 @@ use crate::run::wait_until;
 use crate::tree;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 
 /// A node whose build takes until it is told to go on, and then is cargo's. It ends with the test, whatever becomes of it.
 fn slow_node(project: &Project) -> String {
@@ -81,12 +82,7 @@ fn ends_while_packaging(signal: &str, code: i32, group: &str) {
     let (began, go_on) = (project.beside("began"), project.beside("go-on"));
     let real = project.shell("command -v cargo").exits(0).stdout;
     let path = std::env::var("PATH").unwrap();
-    // A job of a shell with job control has a process group of its own, as on a terminal.
-    let script = format!(
-        "set -m; {} release --local & echo $! >../pid; wait $!",
-        env!("CARGO_BIN_EXE_xtask")
-    );
-    let mut command = project.command("sh", ["-c", &script]);
+    let mut command = project.command(env!("CARGO_BIN_EXE_xtask"), ["release", "--local"]);
     command
         .env(
             "PATH",
@@ -94,13 +90,14 @@ fn ends_while_packaging(signal: &str, code: i32, group: &str) {
         )
         .env("REAL_CARGO", real.trim())
         .env("BEGAN", &began)
-        .env("GO_ON", &go_on);
+        .env("GO_ON", &go_on)
+        // As a shell gives it to what is typed on a terminal.
+        .process_group(0);
     let before = project.dist();
     let running = project.started(command);
     wait_until("cargo packages", || began.exists());
-    let pid = fs::read_to_string(project.beside("pid")).unwrap();
     project
-        .shell(&format!("kill -{signal} {group}{}", pid.trim()))
+        .shell(&format!("kill -{signal} -- {group}{}", running.id()))
         .exits(0);
     let ran = running.wait();
     fs::remove_file(&began).unwrap();
