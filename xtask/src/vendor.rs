@@ -1,16 +1,15 @@
 //! A source archive that carries its dependencies, for nodes that reach no registry: `[project] vendor = true`.
 //!
-//! The archive is written here and not by tar, whose options for "the same bytes whenever the files are the same" differ from system to system.
+//! The archive is not written by the system's tar, whose options for "the same bytes whenever the files are the same" differ from system to system.
 
 use crate::source::Tools;
 use anyhow::{bail, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use std::fs::{self, Metadata};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 /// The date that cargo gives every file of an archive.
 const DATE: u64 = 1_153_704_088;
-const BLOCK: usize = 512;
 
 /// `archive` unpacks to the directory `top`; the answer does too, with `vendor/` and a configuration of cargo's that names it.
 pub fn vendor(tools: &Tools, archive: &Utf8Path, top: &str) -> Result<Vec<u8>> {
@@ -46,17 +45,21 @@ fn pack(room: &Utf8Path, top: &str) -> Result<Vec<u8>> {
     let mut files = Vec::new();
     list(&room.join(top), &mut files)?;
     files.sort();
-    let mut archive = Vec::new();
+    let mut archive = tar::Builder::new(Vec::new());
     for path in files {
         let reading = || format!("reading {path}");
-        let metadata = path.symlink_metadata().with_context(reading)?;
+        let mode = path.metadata().with_context(reading)?.permissions().mode();
         let bytes = fs::read(&path).with_context(reading)?;
-        archive.extend(header(path.strip_prefix(room)?, &metadata)?);
-        archive.extend(&bytes);
-        archive.resize(archive.len().next_multiple_of(BLOCK), 0);
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(if mode & 0o111 == 0 { 0o644 } else { 0o755 });
+        header.set_mtime(DATE);
+        let name = path.strip_prefix(room)?;
+        archive
+            .append_data(&mut header, name, &bytes[..])
+            .with_context(|| format!("packing {path}"))?;
     }
-    archive.resize(archive.len() + 2 * BLOCK, 0);
-    Ok(archive)
+    Ok(archive.into_inner()?)
 }
 
 fn list(directory: &Utf8Path, files: &mut Vec<Utf8PathBuf>) -> Result<()> {
@@ -75,46 +78,6 @@ fn list(directory: &Utf8Path, files: &mut Vec<Utf8PathBuf>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// As POSIX has it (ustar): numbers are octal text, and the checksum counts its own field as blanks.
-fn header(name: &Utf8Path, metadata: &Metadata) -> Result<[u8; BLOCK]> {
-    let (prefix, name) = split(name.as_str())?;
-    let mode = match metadata.permissions().mode() & 0o111 {
-        0 => "0000644",
-        _ => "0000755",
-    };
-    let size = format!("{:011o}", metadata.len());
-    let date = format!("{DATE:011o}");
-    let mut header = [0; BLOCK];
-    let mut put =
-        |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
-    put(0, name);
-    put(100, mode);
-    put(108, "0000000");
-    put(116, "0000000");
-    put(124, &size);
-    put(136, &date);
-    put(148, "        ");
-    put(156, "0");
-    put(257, "ustar");
-    put(263, "00");
-    put(345, prefix);
-    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
-    Ok(header)
-}
-
-/// A long name stands in two fields, of 155 and 100 bytes, parted at a slash.
-fn split(name: &str) -> Result<(&str, &str)> {
-    if name.len() <= 100 {
-        return Ok(("", name));
-    }
-    let parted = name
-        .match_indices('/')
-        .map(|(at, _)| (&name[..at], &name[at + 1..]))
-        .find(|(prefix, rest)| prefix.len() <= 155 && rest.len() <= 100);
-    parted.with_context(|| format!("{name} is too long a name for an archive"))
 }
 
 #[cfg(test)]
