@@ -193,10 +193,10 @@ fn a_broken_fleet_is_refused_with_its_line() {
     for (nodes, expected) in [
         ("[[node]\n".to_string(), "nodes.toml:7: unclosed array table"),
         ("[[node]]\n".to_string(), "nodes.toml:7: a [[node]] without a name: `name` is missing; add name = "),
-        (node("one", host_target(), "hots = \"x\""), "nodes.toml:12: unknown key `hots`; did you mean `host`?"),
+        (node("one", host_target(), "hots = \"x\""), "nodes.toml:12: node `one`: unknown key `hots`; did you mean `host`?"),
         (node("one", "riscv64gc-unknown-linux-gnu", ""), "nodes.toml:11: node `one`: target `riscv64gc-unknown-linux-gnu` has no platform"),
         (node("one", host_target(), "machine = \"rig\""), "nodes.toml:12: node `one`: machine `rig` does not exist; add a [[machine]] of that name"),
-        (node("one", host_target(), "build_timeout = \"soon\""), "nodes.toml:12: a duration: `soon` is no duration above zero; write 45s, 6m 32s or 2h"),
+        (node("one", host_target(), "build_timeout = \"soon\""), "nodes.toml:12: node `one`: `build_timeout`: `soon` is no duration above zero; write 45s, 6m 32s or 2h"),
         (format!("{good}{good}"), "nodes.toml:15: node `one`: is there twice; rename or remove one"),
         (
             format!("{good}{again}"),

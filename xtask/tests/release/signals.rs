@@ -97,7 +97,7 @@ fn ends_while_packaging(signal: &str, code: i32, group: &str) {
     let running = project.started(command);
     wait_until("cargo packages", || began.exists());
     project
-        .shell(&format!("kill -{signal} -- {group}{}", running.id()))
+        .shell(&format!("kill -s {signal} -- {group}{}", running.id()))
         .exits(0);
     let ran = running.wait();
     fs::remove_file(&began).unwrap();
