@@ -6,6 +6,8 @@
 mod case;
 #[path = "install/server.rs"]
 mod server;
+#[path = "install/signals.rs"]
+mod signals;
 #[path = "install/store.rs"]
 mod store;
 #[path = "install/tools.rs"]
@@ -14,11 +16,13 @@ mod tools;
 use case::{case, After, Case, Keys, Room, Site};
 use server::{Fault, Server};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{symlink, PermissionsExt};
 use std::panic::AssertUnwindSafe;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 use store::{NEWEST, OLDER, PLATFORMS, UNSIGNED};
 use tools::{other_system, system, Downloader, Hasher, HASHERS, NETWORK, SHELLS};
 
@@ -32,6 +36,7 @@ fn run(table: &str, cases: Vec<Case>) {
         .into_iter()
         .filter(|case| case.name.contains(&wanted))
         .collect();
+    let _counted = Counted::begin(cases.len());
     let site = Site::new();
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
@@ -59,6 +64,57 @@ fn run(table: &str, cases: Vec<Case>) {
         cases.len(),
         failures.join("\n")
     );
+}
+
+/// How many tables and cases have run, and how many tables are running.
+static PROGRESS: Mutex<(usize, usize, usize)> = Mutex::new((0, 0, 0));
+const TABLES: usize = 22;
+
+struct Counted(usize);
+
+impl Counted {
+    fn begin(cases: usize) -> Counted {
+        PROGRESS.lock().expect("no holder panics").2 += 1;
+        Counted(cases)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut progress = PROGRESS.lock().expect("no holder panics");
+        *progress = (progress.0 + 1, progress.1 + self.0, progress.2 - 1);
+    }
+}
+
+/// The last by its name, so that it starts when all others have; it says what a captured test cannot.
+#[test]
+fn whole_matrix_has_at_least_600_cases() {
+    std::thread::sleep(Duration::from_millis(500));
+    let (tables, cases) = loop {
+        let (tables, cases, running) = *PROGRESS.lock().expect("no holder panics");
+        if running == 0 {
+            break (tables, cases);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let summary = format!("\ninstall.sh: {cases} cases in {tables} tables\n");
+    std::io::stderr()
+        .write_all(summary.as_bytes())
+        .expect("stderr is open");
+    // A part that was asked for by name has no number to reach.
+    let whole = tables == TABLES && std::env::var_os("INSTALL_CASE").is_none();
+    assert!(!whole || cases >= 600, "{cases} cases");
+}
+
+/// Four of the shells for a kind of case; any four rows that follow each other meet all twelve of them.
+fn turns(row: usize) -> [&'static str; 4] {
+    [0, 3, 6, 9].map(|step| turn(row + step))
+}
+
+/// A third of the kinds for one shell, so that every kind meets four of the twelve.
+fn every_third<const N: usize>(row: usize, kinds: [Case; N]) -> impl Iterator<Item = Case> {
+    let kinds = kinds.into_iter().enumerate();
+    kinds.filter_map(move |(number, case)| (number % 3 == row % 3).then_some(case))
 }
 
 /// A shell for the so-manieth row, so that every table meets every shell.
@@ -122,24 +178,25 @@ fn every_shell_installs_with_every_downloader() {
                 .shell(shell)
                 .downloader(downloader)
                 .says("verified by SHA-256 and signature\ninstalled {dest}\n")
-                .warns("not in PATH yet: export PATH=\"{bin}:$PATH\"");
+                .warns("not in PATH yet: export PATH='{bin}':\"$PATH\"");
             cases.push(happy);
         }
-        cases.push(
+    }
+    for (row, shell) in SHELLS.into_iter().enumerate() {
+        let kinds = [
             case(format!("{shell} in a system that is all busybox"))
                 .shell(shell)
                 .busybox()
                 .system(system("linux-x86_64").musl())
                 .stores("catalog.txt", None)
                 .says("installed {dest}"),
-        );
-        cases.push(
             case(format!("{shell} from a file"))
                 .shell(shell)
                 .read_from_file()
                 .downloader(Downloader::Curl)
                 .says("installed {dest}"),
-        );
+        ];
+        cases.extend(every_third(row, kinds));
     }
     run("shells and downloaders", cases);
 }
@@ -147,14 +204,16 @@ fn every_shell_installs_with_every_downloader() {
 #[test]
 fn every_hash_tool_will_do_and_none_is_fatal() {
     let mut cases = vec![];
-    for shell in SHELLS {
-        for hasher in HASHERS {
+    for (row, hasher) in HASHERS.into_iter().enumerate() {
+        for shell in turns(row) {
             let happy = case(format!("{shell} with {hasher:?}"))
                 .shell(shell)
                 .hasher(hasher)
                 .says("verified by SHA-256");
             cases.push(happy);
         }
+    }
+    for shell in SHELLS {
         cases.push(
             case(format!("{shell} without a hash tool"))
                 .shell(shell)
@@ -485,7 +544,8 @@ fn every_fault_of_a_server_is_met_with_every_downloader() {
                 .downloader(downloader)
                 .env("BALLISTICS_TIMEOUT", "1")
                 .fault(newest(downloader.home().platform), Fault::Drip)
-                .fails(6, "cannot fetch"),
+                .fails(6, "cannot fetch")
+                .warns("no end after 1 s"),
         );
         cases.push(
             case(format!("connection refused with {downloader:?}"))
@@ -564,7 +624,7 @@ fn a_signature_is_checked_wherever_it_can_be() {
                 .shell(turn(row))
                 .downloader(downloader)
         };
-        cases.extend([
+        let kinds = [
             base("the second of two keys")
                 .keys(Keys::Both)
                 .says("SHA-256 and signature"),
@@ -577,7 +637,7 @@ fn a_signature_is_checked_wherever_it_can_be() {
             base("no key in the installer")
                 .keys(Keys::None)
                 .says("verified by SHA-256\n")
-                .warns("no signature is checked: this installer carries no release key"),
+                .warns("no signature can be checked: this installer carries no release key"),
             base("no key, and one required")
                 .keys(Keys::None)
                 .args(["--require-signature"])
@@ -614,7 +674,9 @@ fn a_signature_is_checked_wherever_it_can_be() {
                 .args(["--version", OLDER])
                 .says("SHA-256 and signature")
                 .leaves(After::Version(OLDER)),
-        ]);
+        ];
+        let kinds = kinds.into_iter().enumerate();
+        cases.extend(kinds.filter_map(|(number, case)| ((number + row) % 2 == 0).then_some(case)));
     }
     for shell in SHELLS {
         cases.push(nameless_user(
@@ -683,6 +745,24 @@ fn certificates_are_checked_or_a_signature_is_required() {
             _ => unknown
                 .fails(6, "no valid certificate")
                 .warns("BALLISTICS_CA_FILE"),
+        });
+    }
+    for downloader in NETWORK {
+        let sidecar = format!("{}.sha256", newest(downloader.home().platform));
+        let led = case(format!("a sidecar led to plain http with {downloader:?}"))
+            .downloader(downloader)
+            .base(url(front.port))
+            .keys(Keys::None)
+            .fault(sidecar, Fault::RedirectAbsolute)
+            .env("BALLISTICS_CA_FILE", &trusted);
+        cases.push(match downloader {
+            // By its own --proto.
+            Downloader::Curl => led.fails(6, "cannot fetch"),
+            // It does not say where to.
+            Downloader::BusyboxWget => led
+                .with("openssl", "openssl")
+                .fails(7, "wget checks no certificate"),
+            _ => led.fails(6, "leads to plain http"),
         });
     }
     let netbsd9 = |name: &str| {
@@ -852,9 +932,10 @@ fn listening_port(child: &mut std::process::Child) -> u16 {
 #[test]
 fn the_prefix_is_what_the_user_means() {
     let mut cases = vec![];
-    for shell in SHELLS {
+    for row in 0..SHELLS.len() {
+        let shell = turn(row);
         let base = |name: &str| case(format!("{name} in {shell}")).shell(shell);
-        cases.extend([
+        let kinds = [
             base("blanks and quotes")
                 .prefix("it's a prefix")
                 .says("installed {dest}"),
@@ -881,6 +962,10 @@ fn the_prefix_is_what_the_user_means() {
                 .unset("HOME")
                 .unset("TMPDIR")
                 .says("installed {dest}"),
+            base("a home that no shell has written out")
+                .prefix("home/.local")
+                .args(["--prefix=~/.local"])
+                .says("installed {room}/home/.local/bin/ballistics"),
             base("an older version before")
                 .before(|room| room.put(OLDER))
                 .says("installed {dest}"),
@@ -921,7 +1006,8 @@ fn the_prefix_is_what_the_user_means() {
             })
             .fails(5, "cannot write to {bin}")
             .warns("a terminal is required"),
-        ]);
+        ];
+        cases.extend(every_third(row, kinds));
     }
     run("prefixes", cases);
 }
@@ -1215,10 +1301,13 @@ fn what_does_not_fit_is_said_before_anything_is_fetched() {
                 "catalog.txt",
                 Some(&line(NEWEST, "linux-x86_64", "glibc-2.17")),
             )
-            .fails(3, "the newest that fits: none"),
+            .fails(3, "needs glibc 2.17, this has musl")
+            .never_says("the newest that fits"),
     );
     run("floors", cases);
 }
+
+const KILLED: &str = "#!/bin/sh\nkill -9 $$\n";
 
 #[test]
 fn versions_are_chosen_once_and_said_aloud() {
@@ -1235,9 +1324,10 @@ fn versions_are_chosen_once_and_said_aloud() {
         })
         .concat();
     let mut cases = vec![];
-    for shell in SHELLS {
+    for row in 0..SHELLS.len() {
+        let shell = turn(row);
         let base = |name: &str| case(format!("{name} in {shell}")).shell(shell);
-        cases.extend([
+        let kinds = [
             base("a platform that lags")
                 .stores("versions.txt", Some(&lagging))
                 .warns("ballistics 0.14.0 is out, for linux-x86_64 only 0.13.3 yet")
@@ -1270,6 +1360,15 @@ fn versions_are_chosen_once_and_said_aloud() {
                 .stores("catalog.txt", None)
                 .keys(Keys::None)
                 .fails(8, "ballistics 0.14.0 calls itself: ballistics 0.13.3"),
+            base("a program that is killed")
+                .stores(newest("linux-x86_64"), Some(KILLED))
+                .stores(
+                    format!("{}.sha256", newest("linux-x86_64")),
+                    Some(&store::sha256(KILLED.as_bytes())),
+                )
+                .stores("catalog.txt", None)
+                .keys(Keys::None)
+                .fails(8, "ballistics 0.14.0 does not run here (status "),
             base("a program that fails, and the old one stays")
                 .before(|room| room.put(OLDER))
                 .stores(
@@ -1284,9 +1383,10 @@ fn versions_are_chosen_once_and_said_aloud() {
                 )
                 .stores("catalog.txt", None)
                 .keys(Keys::None)
-                .fails(8, "does not run here: no such library")
+                .fails(8, "does not run here (status 1): no such library")
                 .leaves(After::AsBefore),
-        ]);
+        ];
+        cases.extend(every_third(row, kinds));
     }
     run("versions", cases);
 }
@@ -1367,6 +1467,18 @@ fn what_is_asked_wrongly_is_refused_by_name() {
         ("ftp", "ftp://localhost/"),
         ("a file of another host", "file://host/store"),
     ];
+    for (row, seconds) in ["abc", "0", "-1", "1.5", "08", "1 0", "9999999"]
+        .into_iter()
+        .enumerate()
+    {
+        let shell = turn(row);
+        cases.push(
+            case(format!("a timeout of {seconds} in {shell}"))
+                .shell(shell)
+                .env("BALLISTICS_TIMEOUT", seconds)
+                .fails(2, format!("BALLISTICS_TIMEOUT: no seconds: {seconds}\n")),
+        );
+    }
     for (row, (name, base)) in bases.into_iter().enumerate() {
         for shell in [turn(row), turn(row + 4), turn(row + 8)] {
             cases.push(
@@ -1378,16 +1490,30 @@ fn what_is_asked_wrongly_is_refused_by_name() {
             );
         }
     }
-    for shell in SHELLS {
+    for row in 0..SHELLS.len() {
+        let shell = turn(row);
         let base = |name: &str| case(format!("{name} in {shell}")).shell(shell);
-        cases.extend([
-            base("--help").args(["--help"]).says("usage: install.sh").says("exit: 0 done").leaves(After::Nothing),
+        let kinds = [
+            base("--help").args(["--help"]).says("usage: install.sh").leaves(After::Nothing),
             base("--quiet").args(["--quiet"]).never_says("installed").never_says("PATH"),
             base("--verbose").args(["--verbose"]).warns("cp: {room}/store/versions.txt").says("installed {dest}"),
             base("--dry-run")
                 .args(["--dry-run"])
                 .says("platform: linux-x86_64 glibc-2.36\nbinary: {room}/store/0.14.0/ballistics-0.14.0-linux-x86_64\n")
-                .says("target: {dest}\n")
+                .says("checks: SHA-256 and signature\nhash tool: sha256sum\ntarget: {dest}\n")
+                .leaves(After::Nothing),
+            base("--dry-run without a key")
+                .args(["--dry-run"])
+                .keys(Keys::None)
+                .hasher(Hasher::Openssl)
+                .says("checks: SHA-256 alone: this installer carries no release key\nhash tool: openssl dgst -sha256\n")
+                .says("needs: neither sudo nor doas\n")
+                .leaves(After::Nothing),
+            unprivileged(base("--dry-run and a prefix that is not writable").before(|room| lock(&room.bin())))
+                .args(["--dry-run"])
+                .with("doas", "doas")
+                .after(|room| unlock(&room.bin()))
+                .says("needs: doas\n")
                 .leaves(After::Nothing),
             base("file:///").base("file://{room}/store").says("installed {dest}"),
             base("a relative directory").base("store/").says("installed {dest}"),
@@ -1406,7 +1532,17 @@ fn what_is_asked_wrongly_is_refused_by_name() {
                 .env("PATH", "{room}/home/snap/bin:{room}/sealed")
                 .says("installed {dest}"),
             base("a tool that is missing").without("sed").fails(4, "sed is not in PATH"),
-            base("fish").env("SHELL", "/usr/bin/fish").warns("fish_add_path '{bin}'"),
+            base("completions that the program has")
+                .env("SHELL", "/usr/bin/zsh")
+                .warns("to complete: '{dest}' completions zsh\n"),
+            base("completions that the program has not")
+                .env("SHELL", "/usr/bin/rc")
+                .never_says("to complete"),
+            base("a directory with blanks and quotes, in the advice")
+                .before(|room| symlink("store", room.place.join("it's a store")).expect("the room is ours"))
+                .base("{room}/it's a store")
+                .args(["--version", "0.13.9"])
+                .fails(3, "what there is: cat '{room}/it'\\''s a store/install.sh' | sh -s -- --list-versions\n"),
             base("in PATH already")
                 .env("PATH", "{room}/a prefix/bin:{room}/sealed")
                 .never_says("PATH"),
@@ -1414,9 +1550,135 @@ fn what_is_asked_wrongly_is_refused_by_name() {
                 .with("ballistics", "true")
                 .env("PATH", "{room}/sealed:{room}/a prefix/bin")
                 .warns("{room}/sealed/ballistics comes before it in PATH"),
-        ]);
+        ];
+        cases.extend(every_third(row, kinds));
     }
     run("usage", cases);
+}
+
+#[test]
+fn a_withdrawn_version_is_taken_only_when_asked_for() {
+    let platform = "linux-x86_64";
+    let line = |version: &str, rest: &str| {
+        let bytes = store::program(version, platform);
+        let hash = store::sha256(&bytes);
+        format!("{platform} {version} {hash} {} {rest}\n", bytes.len())
+    };
+    let newest_withdrawn = line(NEWEST, "glibc-2.17 yanked") + &line(OLDER, "glibc-2.17");
+    let both = line(NEWEST, "glibc-2.99") + &line(OLDER, "- yanked\r") + &line(UNSIGNED, "-");
+    let unfit = line(NEWEST, "glibc-2.99 yanked") + &line(OLDER, "-");
+    let unknown = line(NEWEST, "glibc-2.17 sealed and more");
+    let mut cases = vec![];
+    for row in 0..SHELLS.len() {
+        let shell = turn(row);
+        let base = |name: &str, catalog: &str| {
+            case(format!("{name} in {shell}"))
+                .shell(shell)
+                .stores("catalog.txt", Some(catalog))
+        };
+        let kinds = [
+            base("a pointer to a withdrawn version", &newest_withdrawn)
+                .fails(3, "ballistics 0.14.0 was withdrawn\n")
+                .warns("the newest that fits: cat '{room}/store/install.sh' | sh -s -- --version 0.13.3\n"),
+            base("a withdrawn version asked for", &newest_withdrawn)
+                .args(["--version", NEWEST])
+                .warns("ballistics 0.14.0 was withdrawn; trying it\n"),
+            base("a list with a withdrawn version", &newest_withdrawn)
+                .args(["--list-versions"])
+                .says("0.14.0  was withdrawn\n0.13.3\n")
+                .leaves(After::Nothing),
+            base("a withdrawn version that would fit", &both)
+                .fails(3, "needs glibc 2.99, this has 2.36")
+                .warns("--version 0.12.0\n"),
+            base("a withdrawn version that does not fit", &unfit)
+                .args(["--version", NEWEST])
+                .fails(3, "ballistics 0.14.0 was withdrawn and needs glibc 2.99, this has 2.36\n"),
+            base("a state that is not known yet", &unknown).never_says("trying it"),
+        ];
+        cases.extend(every_third(row, kinds));
+    }
+    run("withdrawn versions", cases);
+}
+
+#[test]
+fn what_the_advice_says_can_be_pasted() {
+    let shells = [
+        ("/bin/sh", "sh", "-c"),
+        ("/bin/tcsh", "tcsh", "-fc"),
+        ("/usr/bin/fish", "fish", "-c"),
+    ];
+    let mut cases = vec![];
+    for (row, (login, program, flag)) in shells.into_iter().enumerate() {
+        for shell in turns(row) {
+            cases.push(
+                case(format!("advice for {program} in {shell}"))
+                    .shell(shell)
+                    .prefix("it's a prefix")
+                    .env("SHELL", login)
+                    .after(move |room| assert_eq!(pasted(room, program, flag), room.dest())),
+            );
+        }
+    }
+    run("advice", cases);
+}
+
+/// Where the user's shell finds the program after the command that the advice names.
+fn pasted(room: &Room, program: &str, flag: &str) -> std::path::PathBuf {
+    let said = room.said();
+    let advice = said
+        .lines()
+        .find_map(|line| line.split_once("not in PATH yet: "));
+    let (_, command) = advice.expect("the advice was given");
+    // fish writes into its home.
+    let home = store::tempdir("home");
+    let find = if program == "tcsh" {
+        "which"
+    } else {
+        "command -v"
+    };
+    let output = Command::new(tools::find(program))
+        .args([flag, &format!("{command}; {find} ballistics")])
+        .env("HOME", &home)
+        .env("PATH", "/usr/bin:/bin")
+        .output()
+        .expect("the shell runs");
+    fs::remove_dir_all(home).expect("it was ours");
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim_end().into()
+}
+
+#[test]
+fn two_at_once_do_not_disturb_each_other() {
+    let both = "\"$@\" >/dev/null 2>&1 & first=$!; \"$@\"; code=$?; wait $first && exit $code";
+    let cases = SHELLS
+        .into_iter()
+        .map(|shell| {
+            case(format!("two at once in {shell}"))
+                .shell(shell)
+                .read_from_file()
+                .wrapper(["/bin/sh", "-c", both, "sh"])
+        })
+        .collect();
+    run("two at once", cases);
+}
+
+#[test]
+fn command_substitution_is_for_last_words_once_there_is_something_to_tidy() {
+    let text = case::installer();
+    let (_, rest) = text
+        .split_once("\nmake_work_dir() {\n")
+        .expect("it is there");
+    let traps = rest.split_once("trap tidy EXIT").expect("it sets traps").1;
+    let normal: Vec<&str> = traps
+        .lines()
+        .filter(|line| line.replace("$((", "").contains("$("))
+        .filter(|line| {
+            !["#", "die ", "warn ", "again() "]
+                .iter()
+                .any(|word| line.contains(word))
+        })
+        .collect();
+    assert!(normal.is_empty(), "{normal:#?}");
 }
 
 /// As the installer leaves it.
@@ -1430,13 +1692,14 @@ fn installed(room: &Room) {
 #[test]
 fn uninstall_removes_what_was_installed_and_nothing_else() {
     let mut cases = vec![];
-    for shell in SHELLS {
+    for row in 0..SHELLS.len() {
+        let shell = turn(row);
         let base = |name: &str| {
             case(format!("{name} in {shell}"))
                 .shell(shell)
                 .args(["--uninstall"])
         };
-        cases.extend([
+        let kinds = [
             base("what was installed")
                 .before(installed)
                 .says("removed {dest}")
@@ -1465,7 +1728,8 @@ fn uninstall_removes_what_was_installed_and_nothing_else() {
                 lock(&room.bin());
             }))
             .after(|room| unlock(&room.bin()))
-            .fails(5, "cannot write to {bin}")
+            .fails(5, "cannot remove {dest}")
+            .never_says("--prefix")
             .leaves(After::AsBefore),
             elevated(
                 base("a read-only prefix and sudo").before(installed),
@@ -1473,72 +1737,15 @@ fn uninstall_removes_what_was_installed_and_nothing_else() {
             )
             .says("removed {dest}")
             .leaves(After::Nothing),
-        ]);
+            base("a system without a downloader")
+                .downloader(Downloader::Nothing)
+                .before(installed)
+                .says("removed {dest}")
+                .leaves(After::Nothing),
+        ];
+        cases.extend(every_third(row, kinds));
     }
     run("uninstall", cases);
-}
-
-/// Once in a hundred times zsh keeps a TERM that comes just before `wait` until the wait is over: until this deadline.
-const ZSH_AT_LATEST: &str = "3";
-
-#[test]
-fn a_signal_leaves_nothing_behind() {
-    let mut cases = vec![];
-    for shell in SHELLS {
-        // The catalog, versions.txt, latest-version.txt, the sidecar, its signature, the program.
-        for request in 1..=6 {
-            let whole = case(format!("TERM at request {request} in {shell}"))
-                .shell(shell)
-                .downloader(Downloader::Curl)
-                .fault(newest("linux-x86_64"), Fault::Drip)
-                .env("BALLISTICS_TIMEOUT", ZSH_AT_LATEST)
-                .terminate_at(request);
-            cases.push(whole.terminated());
-        }
-    }
-    for (row, downloader) in NETWORK.into_iter().enumerate() {
-        for shell in [turn(row), turn(row + 6)] {
-            cases.push(
-                case(format!(
-                    "TERM when {downloader:?} in {shell} asks for the program"
-                ))
-                .shell(shell)
-                .downloader(downloader)
-                .fault(newest(downloader.home().platform), Fault::Drip)
-                .env("BALLISTICS_TIMEOUT", ZSH_AT_LATEST)
-                .terminate_at(6)
-                .terminated(),
-            );
-        }
-    }
-    for shell in SHELLS {
-        // Moments that are nothing's boundary: all or nothing must be there.
-        for milliseconds in [2, 13, 37, 71, 113] {
-            cases.push(
-                case(format!("TERM after {milliseconds} ms in {shell}"))
-                    .shell(shell)
-                    .terminate_after(milliseconds)
-                    .loosely()
-                    .leaves(After::AllOrNothing),
-            );
-        }
-    }
-    run("signals", cases);
-}
-
-#[test]
-fn a_reader_that_goes_away_leaves_nothing_behind() {
-    let cases = SHELLS
-        .into_iter()
-        .map(|shell| {
-            case(format!("a closed pipe in {shell}"))
-                .shell(shell)
-                .wrapper(["/bin/sh", "-c", "\"$@\" | /bin/true", "sh"])
-                .loosely()
-                .leaves(After::AllOrNothing)
-        })
-        .collect();
-    run("closed pipes", cases);
 }
 
 #[test]

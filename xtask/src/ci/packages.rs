@@ -69,6 +69,7 @@ const TOOLS: &[Tool] = &[
     },
     on_linux("openssl", "openssl"),
     on_linux("socat", "socat"),
+    on_linux("strace", "strace"),
     on_linux("setpriv", "util-linux"),
     on_linux("perl", "perl"),
     on_linux("python3", "python3"),

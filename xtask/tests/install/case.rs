@@ -3,7 +3,7 @@
 
 use crate::server::{Fault, Server, Shelf};
 use crate::store::{self, Files};
-use crate::tools::{self, Downloader, Hasher, SealedPath, System};
+use crate::tools::{self, Counted, Downloader, Hasher, SealedPath, System};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -86,6 +86,8 @@ enum Code {
     Is(i32),
     /// For a syntax error every shell has a number of its own.
     NotZero,
+    /// The signal was there in time, or it was not.
+    ZeroOr(i32),
     /// The shell's end is not the question.
     Any,
 }
@@ -95,16 +97,19 @@ impl Code {
         match self {
             Code::Is(wanted) => code == wanted,
             Code::NotZero => code != 0,
+            Code::ZeroOr(other) => code == 0 || code == other,
             Code::Any => true,
         }
     }
 }
 
-/// When TERM is sent.
+/// When a signal is sent.
 #[derive(Clone, Copy, Debug)]
 enum Signal {
-    AtRequest(usize),
+    AtRequest(usize, &'static str),
     After(Duration),
+    /// By the shim of this command, counted from one.
+    AtCommand,
 }
 
 /// The ground of one table of cases, gone when the table is done.
@@ -168,6 +173,15 @@ impl Room {
 
     pub fn dest(&self) -> PathBuf {
         self.bin().join("ballistics")
+    }
+
+    /// One file per call that a counting shim saw: the command and its number.
+    pub fn counted(&self) -> PathBuf {
+        self.place.join("counted")
+    }
+
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.place.join("err")).expect("the case has run")
     }
 
     /// Where the program and its receipt lie below the room, behind every symlink.
@@ -314,9 +328,47 @@ impl Case {
         self.wrapper.extend(words.map(str::to_string));
         self
     }
-    pub fn terminate_at(mut self, at_request: usize) -> Case {
-        self.signal = Some(Signal::AtRequest(at_request));
+    pub fn terminate_at(self, at_request: usize) -> Case {
+        self.signal_at(at_request, "-TERM")
+    }
+    pub fn signal_at(mut self, at_request: usize, signal: &'static str) -> Case {
+        self.signal = Some(Signal::AtRequest(at_request, signal));
         self
+    }
+    /// Counts the commands that are not the shell's own, by their names.
+    pub fn counting_commands(mut self) -> Case {
+        self.sealed.counted = Some(Counted::All);
+        self.env("COUNTED", "{room}/counted")
+            .env("TERM_AT", "0")
+            .before(|room| fs::create_dir(room.counted()).expect("the room is ours"))
+    }
+    /// The so-manieth call of this command sends TERM to the shell.
+    pub fn terminate_at_command(mut self, command: &str, number: &str) -> Case {
+        self.sealed.counted = Some(Counted::One(command.to_string()));
+        self.signal = Some(Signal::AtCommand);
+        self.env("COUNTED", "{room}/counted")
+            .env("TERM_AT", number)
+            .wrapper([
+                "/bin/sh",
+                "-c",
+                "SHELL_PID=$$; export SHELL_PID; exec \"$@\"",
+                "sh",
+            ])
+            .before(|room| fs::create_dir(room.counted()).expect("the room is ours"))
+    }
+    /// TERM at the so-manieth call of this system call by the shell itself.
+    pub fn terminate_at_call(self, call: &str, number: usize) -> Case {
+        let inject = format!("inject={call}:signal=SIGTERM:when={number}");
+        self.wrapper([
+            "/usr/bin/strace",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            &format!("trace={call}"),
+            "-e",
+            &inject,
+        ])
     }
     pub fn terminate_after(mut self, milliseconds: u64) -> Case {
         self.signal = Some(Signal::After(Duration::from_millis(milliseconds)));
@@ -339,6 +391,22 @@ impl Case {
     pub fn refused(mut self) -> Case {
         self.code = Code::NotZero;
         self.installs = After::Nothing;
+        self
+    }
+    /// It ends by TERM, or was quicker; no temporary file is left, and the program is there as a whole or not at all.
+    pub fn terminated_or_done(mut self) -> Case {
+        self.code = Code::ZeroOr(143);
+        self.installs = After::AllOrNothing;
+        self
+    }
+    /// It ends by TERM, before or after the program is there as a whole.
+    pub fn terminated_anywhere(mut self) -> Case {
+        self.code = Code::Is(143);
+        self.installs = After::AllOrNothing;
+        self
+    }
+    pub fn ends(mut self, code: i32) -> Case {
+        self.code = Code::Is(code);
         self
     }
     /// However it ends, no temporary file is left.
@@ -563,14 +631,15 @@ impl Case {
         let whom = child.id().to_string();
         match self.signal? {
             Signal::After(moment) => Some(kill_after(moment, "-TERM", whom)),
-            Signal::AtRequest(number) => {
+            Signal::AtRequest(number, signal) => {
                 *shelf.hook.lock().expect("no holder panics") = Some(Box::new(move |count| {
                     if count == number {
-                        kill("-TERM", &whom);
+                        kill(signal, &whom);
                     }
                 }));
                 None
             }
+            Signal::AtCommand => None,
         }
     }
 
@@ -603,7 +672,7 @@ impl Case {
             None if !self.faults.is_empty() && shelf.injected.load(Ordering::SeqCst) == 0 => {
                 return Err("the fault did not happen".into());
             }
-            Some(Signal::AtRequest(number)) if ran.asked.len() < number => {
+            Some(Signal::AtRequest(number, _)) if ran.asked.len() < number => {
                 return Err("the signal was not sent".into());
             }
             _ => {}
@@ -767,7 +836,7 @@ fn walk(place: &Path, dir: &Path, found: &mut Listing) {
         let path = entry.path();
         let below = path.strip_prefix(place).unwrap_or(&path).to_path_buf();
         let top = below.to_string_lossy().into_owned();
-        if ["sealed", "store", "out", "err", "install.sh"].contains(&top.as_str()) {
+        if ["sealed", "store", "out", "err", "install.sh", "counted"].contains(&top.as_str()) {
             continue;
         }
         let Ok(about) = path.symlink_metadata() else {

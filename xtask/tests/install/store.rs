@@ -50,7 +50,7 @@ pub fn object(version: &str, platform: &str) -> String {
 pub fn program(version: &str, platform: &str) -> Vec<u8> {
     let padding = "# padding that a flipped bit may fall into\n".repeat(400);
     format!(
-        "#!/bin/sh\n# {platform}\n{padding}case $1 in --version) echo 'ballistics {version}' ;; *) exit 1 ;; esac\n"
+        "#!/bin/sh\n# {platform}\n{padding}case $1,$2 in --version,*) echo 'ballistics {version}' ;; completions,*sh) ;; *) exit 1 ;; esac\n"
     )
     .into_bytes()
 }
