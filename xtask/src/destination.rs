@@ -2,6 +2,7 @@
 
 use crate::gcs::{Access, Patience, Web};
 use crate::index::Entry;
+use crate::installer;
 use crate::inventory::Publish;
 use crate::manifest::{Manifest, SourceRecord};
 use crate::publish::Manner;
@@ -142,14 +143,12 @@ impl Destination {
 
     /// What a user pastes: from a bucket with curl, from a directory as it lies there.
     pub fn install_line(&self) -> String {
-        let installer = quote_where_needed(&format!("{}/install.sh", self.base_url));
-        match (
-            self.store.is_bucket(),
-            self.base_url.starts_with("https://"),
-        ) {
-            (false, _) => format!("sh {installer} --prefix \"$HOME/.local\""),
-            (true, true) => format!("curl --proto '=https' --tlsv1.2 -sSf {installer} | sh"),
-            (true, false) => format!("curl -sSf {installer} | sh"),
+        match self.store.is_bucket() {
+            true => installer::one_liner(&self.base_url),
+            false => {
+                let installer = quote_where_needed(&format!("{}/install.sh", self.base_url));
+                format!("sh {installer} --prefix \"$HOME/.local\"")
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The store's own copy of `install.sh`: where it reads from and whose signatures it takes. Text in, text out.
 
-use crate::script::quote;
+use crate::script::{quote, quote_where_needed};
 use crate::words::Version;
 use anyhow::{bail, Result};
 
@@ -9,6 +9,19 @@ pub struct Settings<'a> {
     pub base_url: &'a str,
     pub release_keys: &'a [String],
     pub signed_since: Option<&'a Version>,
+}
+
+/// What this machine's user has set for an installer of his own, which a check of a store's installer must not see.
+pub const FORGET_SETTINGS: &str =
+    "unset BALLISTICS_BASE_URL BALLISTICS_CA_FILE BALLISTICS_REQUIRE_SIGNATURE BALLISTICS_TIMEOUT";
+
+/// What a user pastes to install from a bucket that is read at this URL.
+pub fn one_liner(base_url: &str) -> String {
+    let installer = quote_where_needed(&format!("{base_url}/install.sh"));
+    match base_url.starts_with("https://") {
+        true => format!("curl --proto '=https' --tlsv1.2 -sSf {installer} | sh"),
+        false => format!("curl -sSf {installer} | sh"),
+    }
 }
 
 /// Fills in the three assignments of the repository's `install.sh`.
@@ -63,6 +76,18 @@ mod tests {
         };
         let expected = "#!/bin/sh\nbase_url='/it'\\''s here'\nrelease_keys='ssh-ed25519 A\nssh-ed25519 B'\nsigned_since='0.14.0'\nmain() { :; }\n";
         assert_eq!(fill(TEMPLATE, &settings).unwrap(), expected);
+    }
+
+    #[test]
+    fn only_https_asks_for_what_only_https_has() {
+        assert_eq!(
+            one_liner("https://ballistics.zip"),
+            "curl --proto '=https' --tlsv1.2 -sSf https://ballistics.zip/install.sh | sh"
+        );
+        assert_eq!(
+            one_liner("http://127.0.0.1:8080/it's"),
+            "curl -sSf 'http://127.0.0.1:8080/it'\\''s/install.sh' | sh"
+        );
     }
 
     #[test]

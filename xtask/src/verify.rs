@@ -2,14 +2,17 @@
 
 use crate::gcs::Web;
 use crate::index::{sum_line, Entry, Index, Views};
-use crate::process::{Interrupt, Timed};
+use crate::installer::{one_liner, FORGET_SETTINGS};
+use crate::process::{is_installed, Interrupt, Timed};
+use crate::script::quote;
 use crate::sign;
 use crate::store::Store;
 use crate::ui::Ui;
 use crate::words::{artifact_file, Digest, ObjectName, Platform, ProgramName, Version};
 use anyhow::{bail, Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde_json::json;
+use std::fs::File;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -221,31 +224,22 @@ impl Verification<'_> {
         self.check_file(version, file, sha256, signed)
     }
 
-    /// What a user of this machine would do, into a place that goes away again.
+    /// What a user of this machine would do, into a place that goes away again; for a bucket by the very line that people are told.
     fn check_installer(&self, version: &Version, entry: &Entry) -> Result<()> {
-        if !entry.platforms.contains_key(&self.here) || !entry.promoted {
+        let Some(listed) = entry.platforms.get(&self.here).filter(|_| entry.promoted) else {
             self.ui.say(&format!(
                 "install.sh was not run: {version} is not offered for {}",
                 self.here
             ));
             return Ok(());
-        }
-        let installer = self.text(&ObjectName::installer())?;
+        };
+        let text = self.text(&ObjectName::installer())?;
         let room = xshell::Shell::new()?.create_temp_dir()?;
         let room =
             Utf8Path::from_path(room.path()).context("the temp directory's name is not UTF-8")?;
         let prefix = room.join("prefix");
-        let output = Timed::new("sh", INSTALL_DEADLINE)
-            .args([
-                "-s",
-                "--",
-                "--version",
-                &version.to_string(),
-                "--prefix",
-                prefix.as_str(),
-            ])
-            .input(installer.as_bytes())
-            .run()?;
+        let arguments = format!("--version {version} --prefix {}", quote(prefix.as_str()));
+        let output = self.installation(&text, &arguments).run()?;
         if !output.status.success() {
             bail!(
                 "install.sh from {} failed: {}",
@@ -253,7 +247,26 @@ impl Verification<'_> {
                 output.complaint()
             );
         }
-        let said = self.run_installed(&prefix)?;
+        let program = prefix.join("bin").join(self.binary.as_str());
+        let file = File::open(&program).with_context(|| {
+            // A shell that is given nothing to do ends well.
+            format!(
+                "install.sh from {} installed nothing: {}",
+                self.place(),
+                output.complaint()
+            )
+        })?;
+        let (found, _) = Digest::of_reader(file)?;
+        if found != listed.sha256 {
+            bail!(
+                "install.sh installed {found}, and the index has {}",
+                listed.sha256
+            );
+        }
+        let said = Timed::new(program, INSTALL_DEADLINE)
+            .arg("--version")
+            .run()?
+            .text();
         if said != format!("{} {version}", self.binary) {
             bail!(
                 "the installed program says `{}`, not {version}",
@@ -266,11 +279,14 @@ impl Verification<'_> {
         Ok(())
     }
 
-    fn run_installed(&self, prefix: &Utf8Path) -> Result<String> {
-        let program: Utf8PathBuf = prefix.join("bin").join(self.binary.as_str());
-        Ok(Timed::new(program, INSTALL_DEADLINE)
-            .arg("--version")
-            .run()?
-            .text())
+    fn installation(&self, text: &str, arguments: &str) -> Timed {
+        let shell = |run: &str| {
+            let script = format!("{FORGET_SETTINGS}\n{run} -s -- {arguments}");
+            Timed::new("sh", INSTALL_DEADLINE).args(["-c", &script])
+        };
+        match &self.published {
+            Published::Web(web) if is_installed("curl") => shell(&one_liner(web.base_url())),
+            _ => shell("sh").input(text.as_bytes()),
+        }
     }
 }

@@ -128,6 +128,34 @@ fn a_view_that_was_edited_is_found_by_verify_and_repaired_by_a_publish() {
     check_at_rest(&store);
 }
 
+#[test]
+fn verify_installs_as_anybody_would_and_looks_at_what_was_installed() {
+    let (project, store) = project();
+    project.xtask(&publish(&store)).exits(0);
+    let place = store.display().to_string();
+    let mut command = project.command(env!("CARGO_BIN_EXE_xtask"), ["verify", "--to", &place]);
+    command
+        .env("BALLISTICS_BASE_URL", "/nowhere")
+        .env("BALLISTICS_REQUIRE_SIGNATURE", "1");
+    project
+        .ran(command)
+        .exits(0)
+        .says(&["install.sh put ballistics 0.14.0 into a temporary prefix, and it runs"]);
+    // An installer of somebody else's, who knows what the program says.
+    write(
+        &store.join("install.sh"),
+        "while [ $# -gt 1 ]; do [ \"$1\" != --prefix ] || prefix=$2; shift; done\nmkdir -p \"$prefix/bin\"\n\
+         printf '#!/bin/sh\\necho ballistics 0.14.0\\n' >\"$prefix/bin/ballistics\"\nchmod 755 \"$prefix/bin/ballistics\"\n",
+    );
+    let verify = format!("verify --to {place}");
+    project
+        .xtask(&verify)
+        .exits(1)
+        .says(&["install.sh installed ", ", and the index has "]);
+    write(&store.join("install.sh"), "exit 0\n");
+    project.xtask(&verify).exits(1).says(&["installed nothing"]);
+}
+
 /// `--to ~/Downloads`, say: nothing there may go, and nothing come.
 #[test]
 fn a_directory_that_is_no_store_is_refused_and_left_as_it_is() {
