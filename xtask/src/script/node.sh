@@ -378,7 +378,11 @@ work() {
 check_installer() {
 	room=$session/check
 	{ mkdir "$room" && printf '%s\n' "$1" >"$room/install.sh"; } || die "probe $room cannot be written"
-	if sh "$room/install.sh" --prefix "$room/prefix" </dev/null; then
+	if (
+		# Settings of that user's own.
+		unset BALLISTICS_BASE_URL BALLISTICS_CA_FILE BALLISTICS_REQUIRE_SIGNATURE BALLISTICS_TIMEOUT
+		exec sh "$room/install.sh" --prefix "$room/prefix" </dev/null
+	); then
 		say "fact installed $("$room/prefix/bin/$binary" --version </dev/null 2>&1 | first_line)"
 	else
 		say "fail proof install.sh ended with status $?"

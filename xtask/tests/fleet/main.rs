@@ -14,6 +14,7 @@ mod endings;
 mod fleet;
 mod hooks;
 mod injection;
+mod install;
 mod locks;
 mod project;
 mod real_cargo;
