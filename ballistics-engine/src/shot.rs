@@ -7,7 +7,8 @@ use crate::stability::Spin;
 use crate::wind::WindSegment;
 
 /// One shot: projectile, rifle, air and aim. The default is a 150 gr bullet of G1 0.5 at 2700 fps,
-/// sights 1.5 in over the bore, zeroed at 100 yd, in ICAO sea-level air without wind.
+/// sights 1.5 in over the bore, zeroed at 100 yd, in ICAO sea-level air without wind. A coefficient goes with one
+/// drag function: set both (the program takes G7 where `--drag` is not given).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shot {
     /// Drag coefficient against Mach.

@@ -115,6 +115,9 @@ fn run_command(command: &'static Command, words: &[String]) -> Result<String, Fa
     let arguments = profile::apply(arguments)?;
     shot_flags::check_alternatives(&arguments)?;
     let text = (command.run)(&arguments)?;
+    if let Some(doubt) = shot_flags::doubt(&arguments) {
+        let _told = writeln!(io::stderr(), "ballistics: {doubt}");
+    }
     profile::save(&arguments)?;
     Ok(text)
 }

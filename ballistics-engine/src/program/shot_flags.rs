@@ -179,6 +179,23 @@ pub fn check_alternatives(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Coefficients for G7 are seldom above this, and those for G1 often.
+const LARGE_FOR_G7: f64 = 0.4;
+
+/// What to say where a coefficient without `--drag` looks like one for another drag function than G7.
+pub fn doubt(arguments: &Arguments) -> Option<String> {
+    if arguments.has("drag") || arguments.has("curve") {
+        return None;
+    }
+    let names = ["bc-velocity", "bc-mach", "bc"];
+    let text = names.into_iter().find_map(|name| arguments.get(name))?;
+    let coefficient = |pair: &str| pair.rsplit(':').next()?.trim().parse::<f64>().ok();
+    let largest = text.split(',').filter_map(coefficient).fold(0.0, f64::max);
+    (largest > LARGE_FOR_G7).then(|| {
+        format!("BC {largest} is taken for G7, where it is large; was it published for G1? --drag G1 or --drag G7 says which")
+    })
+}
+
 /// Units of results, and of bare numbers on the command line.
 pub fn system(arguments: &Arguments) -> Result<System, Failure> {
     read_system(arguments.get("units"))
