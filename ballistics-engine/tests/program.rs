@@ -545,16 +545,96 @@ fn a_plot_is_a_drawing_of_four_curves() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+/// Every point of every curve stands where the axes' labels say that the row's value is.
 #[test]
-fn completions_know_every_command() {
-    for shell in ["bash", "zsh", "fish"] {
-        let script = stdout(&format!("completions {shell}"));
-        for command in COMMANDS {
-            assert!(script.contains(command), "{shell} does not know {command}");
+fn a_plot_shows_the_rows() {
+    let folder = folder("geometry");
+    let file = folder.join("shot.svg");
+    let line = "trajectory -v 2600 -b 0.243 -m 175 -w 10@90 -r 1000 -s 5 -o csv --plot";
+    let csv = stdout(&format!("{line} {}", file.display()));
+    let svg = fs::read_to_string(&file).unwrap();
+    let rows: Vec<Vec<f64>> = csv.lines().skip(1).map(cells).collect();
+    let panels: Vec<&str> = svg.split("<g ").skip(1).collect();
+    for (panel, column) in panels.into_iter().zip([2, 5, 8, 10]) {
+        let (x, y) = (axis(panel, "middle", "x"), axis(panel, "end", "y"));
+        assert!(
+            x(1.0) > x(0.0) && y(1.0) < y(0.0),
+            "an axis is turned round"
+        );
+        let points = panel.split("<polyline points=\"").nth(1).unwrap();
+        let points = points.split('"').next().unwrap().split(' ');
+        let points: Vec<Vec<f64>> = points.map(cells).collect();
+        assert_eq!(points.len(), rows.len());
+        for (point, row) in points.iter().zip(&rows) {
+            // Points are written to a tenth.
+            assert!((point[0] - x(row[0])).abs() < 0.2, "range {}", row[0]);
+            let off = point[1] - (y(row[column]) - 4.0);
+            assert!(
+                off.abs() < 0.3,
+                "column {column} at {}: off by {off}",
+                row[0]
+            );
         }
-        for word in ["sea-level-pressure", "imperial", "RA4"] {
-            assert!(script.contains(word), "{shell} does not know {word}");
-        }
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// From a value to where it stands, by the first and the last label of an axis.
+fn axis(panel: &str, anchor: &str, coordinate: &str) -> impl Fn(f64) -> f64 {
+    let attribute = |text: &str, name: &str| -> f64 {
+        let value = text.split(&format!("{name}=\"")).nth(1).unwrap();
+        value.split('"').next().unwrap().parse().unwrap()
+    };
+    let label = |text: &str| {
+        let words = text.split('>').nth(1)?.split('<').next()?;
+        let is_label = text.contains(&format!("text-anchor=\"{anchor}\""));
+        let value: f64 = words.parse().ok().filter(|_| is_label)?;
+        Some((value, attribute(text, coordinate)))
+    };
+    let labels: Vec<(f64, f64)> = panel.split("<text ").filter_map(label).collect();
+    let (first, last) = (labels[0], labels[labels.len() - 1]);
+    move |value| first.1 + (value - first.0) * (last.1 - first.1) / (last.0 - first.0)
+}
+
+#[test]
+fn a_chart_falls_from_the_left_to_the_right() {
+    let text = stdout("trajectory -v 2600 -b 0.243 -r 1000 --chart");
+    for (title, top, bottom) in [("drop, in", "0", "-400"), ("velocity, fps", "2500", "1500")] {
+        let chart = text.split(&format!("\n{title}\n")).nth(1).unwrap();
+        let lines: Vec<&str> = chart.lines().take(12).collect();
+        let labelled = |label: &str| {
+            let starts = |line: &str| line.split('┤').next().unwrap().trim() == label;
+            lines
+                .iter()
+                .position(|line| line.contains('┤') && starts(line))
+                .unwrap()
+        };
+        assert!(labelled(top) < labelled(bottom), "{chart}");
+        let last_dot = |line: &str| line.trim_end().chars().count();
+        assert!(last_dot(lines[0]) < last_dot(lines[11]), "{chart}");
+        assert!(last_dot(lines[11]) > 60, "{chart}");
+    }
+}
+
+#[test]
+fn a_coefficient_that_looks_like_one_for_g1_is_doubted() {
+    let doubt = |line: &str| {
+        let output = run(line);
+        assert!(output.status.success(), "{line}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for line in [
+        "zero -v 2650 -b 0.462",
+        "zero -v 2650 --bc-velocity 2600:0.462,0:0.39",
+    ] {
+        assert!(doubt(line).contains("BC 0.462 is taken for G7"), "{line}");
+    }
+    for line in [
+        "zero -v 2600 -b 0.243",
+        "zero -v 2650 -b 0.462 -d G1",
+        "zero -v 2600 -b 0.5 -d g7",
+    ] {
+        assert_eq!(doubt(line), "", "{line}");
     }
 }
 

@@ -11,7 +11,7 @@ use super::units::System;
 
 const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 600.0;
-const HEADING: f64 = 34.0;
+const HEADING: f64 = 52.0;
 /// Room within a panel for its labels.
 const LEFT: f64 = 68.0;
 const RIGHT: f64 = 18.0;
@@ -19,21 +19,26 @@ const TOP: f64 = 12.0;
 const BOTTOM: f64 = 46.0;
 /// Points of a curve.
 const POINTS: u32 = 200;
+/// Mean width of a letter, and the height of one over and under the line it stands on.
+const LETTER: (f64, f64, f64) = (6.5, 10.0, 3.0);
+
+/// What is drawn.
+pub struct Subject<'a> {
+    pub solver: &'a Solver,
+    /// To this range.
+    pub last: Length,
+    pub system: System,
+    /// What is shot, and through what: one line each.
+    pub caption: [String; 2],
+}
 
 /// What one panel shows.
 struct Panel {
     title: &'static str,
     unit: &'static str,
     values: Vec<f64>,
-    /// A level worth a dashed line, with its name and the side where the curve leaves room for it.
-    level: Option<(f64, &'static str, Side)>,
-}
-
-/// Where a label stands.
-#[derive(Debug, Clone, Copy)]
-enum Side {
-    Left,
-    Right,
+    /// A level worth a dashed line, with its name.
+    level: Option<(f64, &'static str)>,
 }
 
 /// What all panels share: the range of each value.
@@ -42,11 +47,11 @@ struct Across {
     unit: &'static str,
 }
 
-/// Writes the plots of a shot up to a range into a file.
-pub fn write(path: &str, solver: &Solver, last: Length, system: System) -> Result<(), Failure> {
-    let rows = sample(solver, last)?;
-    let svg = svg(solver, &rows, system);
-    fs::write(path, svg).map_err(|error| Failure::Failed(format!("plot {path}: {error}")))
+/// Writes the plots of a shot into a file.
+pub fn write(path: &str, subject: &Subject) -> Result<(), Failure> {
+    let rows = sample(subject.solver, subject.last)?;
+    fs::write(path, svg(subject, &rows))
+        .map_err(|error| Failure::Failed(format!("plot {path}: {error}")))
 }
 
 /// Rows close enough for a smooth curve.
@@ -56,7 +61,8 @@ pub fn sample(solver: &Solver, last: Length) -> Result<Vec<Row>, Failure> {
     Ok(solver.rows(&ranges)?)
 }
 
-fn svg(solver: &Solver, rows: &[Row], system: System) -> String {
+fn svg(subject: &Subject, rows: &[Row]) -> String {
+    let system = subject.system;
     let across = Across {
         ranges: rows
             .iter()
@@ -67,13 +73,14 @@ fn svg(solver: &Solver, rows: &[Row], system: System) -> String {
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
          font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\" fill=\"#333\">\n\
-         <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n\
-         <text x=\"{}\" y=\"22\" font-size=\"14\" text-anchor=\"middle\">{}</text>\n",
-        0.5 * WIDTH,
-        heading(solver, system)
+         <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n"
     );
+    for (line, caption) in subject.caption.iter().enumerate() {
+        let y = 20.0 + 18.0 * line as f64;
+        write_text(&mut text, (0.5 * WIDTH, y), "middle", caption);
+    }
     let (width, height) = (0.5 * WIDTH, 0.5 * (HEIGHT - HEADING));
-    for (index, panel) in panels(solver, rows, system).iter().enumerate() {
+    for (index, panel) in panels(subject.solver, rows, system).iter().enumerate() {
         let (column, line) = ((index % 2) as f64, (index / 2) as f64);
         let _ = writeln!(
             text,
@@ -88,18 +95,13 @@ fn svg(solver: &Solver, rows: &[Row], system: System) -> String {
     text
 }
 
-fn heading(solver: &Solver, system: System) -> String {
-    let (velocity, decimals, unit) = system.show_velocity(solver.muzzle_velocity());
-    let air = solver.air().density_ratio;
-    let elevation = solver.zero_angle().as_mils();
-    format!("{velocity:.decimals$} {unit} at the muzzle, elevation {elevation:.2} mil, air density {air:.3} of standard")
-}
-
 fn panels(solver: &Solver, rows: &[Row], system: System) -> [Panel; 4] {
     let values = |read: &dyn Fn(&Row) -> f64| rows.iter().map(read).collect::<Vec<f64>>();
     let offset = system.pick("in", "cm");
     let sound = system.show_velocity(solver.air().sound_speed).0;
     let velocity = values(&|row| system.show_velocity(row.velocity).0);
+    let windage = values(&|row| system.show_offset(row.windage).0);
+    let is_still = windage.iter().all(|value| *value == 0.0);
     let crosses_sound =
         velocity.iter().any(|value| *value > sound) && velocity.iter().any(|value| *value < sound);
     [
@@ -107,19 +109,19 @@ fn panels(solver: &Solver, rows: &[Row], system: System) -> [Panel; 4] {
             title: "drop",
             unit: offset,
             values: values(&|row| system.show_offset(row.drop).0),
-            level: Some((0.0, "line of sight", Side::Right)),
+            level: Some((0.0, "line of sight")),
         },
         Panel {
             title: "windage",
             unit: offset,
-            values: values(&|row| system.show_offset(row.windage).0),
-            level: None,
+            values: windage,
+            level: is_still.then_some((0.0, "no windage")),
         },
         Panel {
             title: "velocity",
             unit: system.pick("fps", "m/s"),
             values: velocity,
-            level: crosses_sound.then_some((sound, "Mach 1 at the muzzle", Side::Left)),
+            level: crosses_sound.then_some((sound, "Mach 1 at the muzzle")),
         },
         Panel {
             title: "energy",
@@ -139,11 +141,17 @@ fn draw(text: &mut String, panel: &Panel, across: &Across, size: (f64, f64)) {
         across: Scale::over(&across.ranges, 5),
         upward: Scale::over(&panel.values, 5),
     };
+    let points: Vec<(f64, f64)> = across
+        .ranges
+        .iter()
+        .zip(&panel.values)
+        .map(|(range, value)| (frame.x(*range), frame.y(*value)))
+        .collect();
     frame.grid(text);
-    if let Some((level, name, side)) = panel.level {
-        frame.level(text, level, name, side);
+    if let Some((level, name)) = panel.level {
+        frame.level(text, level, name, &points);
     }
-    frame.curve(text, &across.ranges, &panel.values);
+    curve(text, &points);
     frame.titles(
         text,
         &format!("range, {}", across.unit),
@@ -194,25 +202,41 @@ impl Frame {
         );
     }
 
-    fn level(&self, text: &mut String, level: f64, name: &str, side: Side) {
+    fn level(&self, text: &mut String, level: f64, name: &str, curve: &[(f64, f64)]) {
         let (left, right, y) = (self.left, self.right, self.y(level));
         let _ = writeln!(
             text,
             "<path d=\"M{left} {y:.1}H{right:.1}\" stroke=\"#888\" stroke-dasharray=\"5 4\"/>"
         );
-        let above = if y > self.top + 20.0 { -5.0 } else { 14.0 };
-        match side {
-            Side::Left => write_text(text, (left + 5.0, y + above), "start", name),
-            Side::Right => write_text(text, (right - 4.0, y + above), "end", name),
-        }
+        let (place, anchor) = self.room(y, name, curve);
+        write_text(text, place, anchor, name);
     }
 
-    fn curve(&self, text: &mut String, ranges: &[f64], values: &[f64]) {
-        let point =
-            |(range, value): (&f64, &f64)| format!("{:.1},{:.1}", self.x(*range), self.y(*value));
-        let points: Vec<String> = ranges.iter().zip(values).map(point).collect();
-        let style = "fill=\"none\" stroke=\"#0b5cad\" stroke-width=\"2\" stroke-linejoin=\"round\"";
-        let _ = writeln!(text, "<polyline points=\"{}\" {style}/>", points.join(" "));
+    /// Where words fit beside a level: at either end, over or under it, as far from the curve as need be.
+    fn room(&self, level: f64, words: &str, curve: &[(f64, f64)]) -> ((f64, f64), &'static str) {
+        const ENOUGH: f64 = 6.0;
+        let (letter, over, under) = LETTER;
+        let width = letter * words.len() as f64;
+        let (left, right) = (self.left + 5.0, self.right - 4.0);
+        let (above, below) = (level - 5.0, level + 14.0);
+        let clearance = |(x, y): (f64, f64)| {
+            if y - over < self.top || y + under > self.bottom {
+                return -1.0;
+            }
+            let start = if x == left { left } else { right - width };
+            let off = |from: f64, to: f64, at: f64| (from - at).max(at - to).max(0.0);
+            let distance = |point: &(f64, f64)| {
+                off(start, start + width, point.0).max(off(y - over, y + under, point.1))
+            };
+            curve.iter().map(distance).fold(ENOUGH, f64::min)
+        };
+        let mut best = (right, above);
+        for place in [(left, above), (right, below), (left, below)] {
+            if clearance(place) > clearance(best) {
+                best = place;
+            }
+        }
+        (best, if best.0 == left { "start" } else { "end" })
     }
 
     fn titles(&self, text: &mut String, across: &str, upward: &str) {
@@ -227,7 +251,16 @@ impl Frame {
     }
 }
 
+fn curve(text: &mut String, points: &[(f64, f64)]) {
+    let point = |(x, y): &(f64, f64)| format!("{x:.1},{y:.1}");
+    let points: Vec<String> = points.iter().map(point).collect();
+    let style = "fill=\"none\" stroke=\"#0b5cad\" stroke-width=\"2\" stroke-linejoin=\"round\"";
+    let _ = writeln!(text, "<polyline points=\"{}\" {style}/>", points.join(" "));
+}
+
 fn write_text(text: &mut String, (x, y): (f64, f64), anchor: &str, words: &str) {
+    // A curve's file may have any name.
+    let words = words.replace('&', "&amp;").replace('<', "&lt;");
     let _ = writeln!(
         text,
         "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>"

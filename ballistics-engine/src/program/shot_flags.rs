@@ -544,6 +544,33 @@ pub fn heading(
     Ok(())
 }
 
+/// The same in two lines, for a plot.
+pub fn caption(
+    arguments: &Arguments,
+    shot: &Shot,
+    solver: &Solver,
+) -> Result<[String; 2], Failure> {
+    let system = system(arguments)?;
+    let (velocity, decimals, unit) = system.show_velocity(solver.muzzle_velocity());
+    let wind = match shot.wind.len() {
+        0 => "no wind".to_string(),
+        1 | 2 => format!("wind {}", describe_wind(system, shot)),
+        count => format!("wind in {count} segments"),
+    };
+    Ok([
+        format!(
+            "{}; {} {unit} at the muzzle; zero {}",
+            describe_drag(arguments),
+            fixed(velocity, decimals),
+            describe_zero(system, shot)
+        ),
+        format!(
+            "air density {} of standard; {wind}",
+            fixed(solver.air().density_ratio, 3)
+        ),
+    ])
+}
+
 /// A member whose name carries its unit.
 fn member(name: &str, (value, _, unit): (f64, usize, &str)) -> (String, Json) {
     (key(name, unit), value.into())

@@ -5,7 +5,7 @@ use ballistics_engine::{Length, Row, Solver};
 use super::arguments::{Arguments, Flag};
 use super::chart;
 use super::failure::Failure;
-use super::plot;
+use super::plot::{self, Subject};
 use super::report::{Column, Report, OUTPUT};
 use super::shot_flags;
 use super::units::System;
@@ -78,7 +78,13 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
     );
     let mut text = report.print(arguments)?;
     if let Some(path) = arguments.get("plot") {
-        plot::write(path, &solver, last, system)?;
+        let subject = Subject {
+            solver: &solver,
+            last,
+            system,
+            caption: shot_flags::caption(arguments, &shot, &solver)?,
+        };
+        plot::write(path, &subject)?;
     }
     if arguments.is_on("chart") {
         text.push_str(&chart::draw(&solver, last, system)?);
