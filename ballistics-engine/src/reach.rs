@@ -2,6 +2,7 @@
 //! how far a target is hit without holding over, and how far off a guessed range may be.
 
 use crate::error::{within, Error, Unit};
+use crate::forces::GRAVITY;
 use crate::integration::Flight;
 use crate::quantity::{Angle, Length};
 use crate::solver::{Row, Solver, LONGEST_RANGE};
@@ -9,12 +10,16 @@ use crate::zero;
 
 /// Distance in meters at which a flight is looked at. Two crossings closer than this are not told apart.
 const STRIDE: f64 = 2.0;
+/// The same where one crossing is looked for, and there is one at most.
+const LONG_STRIDE: f64 = 64.0;
 /// Halvings of a stride: to a hundredth of a micrometer.
 const HALVINGS: u32 = 28;
 /// By how much the end of a steep flight may move with the steps before it, and a tenfold margin, in meters.
 const REACH_IN_DOUBT: f64 = 0.25;
 /// Steepest elevation that is tried, in radians: 45 degrees.
 const HIGHEST_ELEVATION: f64 = std::f64::consts::FRAC_PI_4;
+/// Elevations that are tried for a height; five are usual.
+const MOST_TRIALS: u32 = 60;
 /// Cosine of the greatest cant at which elevation still raises a shot: 87 degrees.
 const LEAST_UPRIGHT: f64 = 0.05;
 
@@ -202,31 +207,60 @@ impl Solver {
         }
     }
 
-    /// Elevation at which the path just rises to a height over the line of sight.
+    /// Elevation at which the path just rises to a height over the line of sight: a secant search, kept inside a
+    /// bracket, on the root of the rise, which grows almost as the elevation does.
     fn elevation_for_apex(&self, top: f64) -> Result<f64, Error> {
-        let reaches = |elevation: f64| {
-            let aimed = self.with_elevation(elevation);
-            let apex = aimed.apex();
-            apex.map_or(false, |row| row.drop.as_meters() >= top)
-        };
-        let (mut low, mut high) = (0.0, HIGHEST_ELEVATION);
-        if !reaches(high) {
+        let start = self.flight().state[3];
+        let wanted = (top - start).sqrt();
+        let excess = |elevation: f64| self.with_elevation(elevation).rise().sqrt() - wanted;
+        if excess(HIGHEST_ELEVATION) < 0.0 {
             let problem = "the shot does not rise to the upper edge of the target".to_string();
             return Err(Error::NoSolution {
                 field: "point-blank range",
                 problem,
             });
         }
-        // Enough halvings for the last bit of the angle.
-        for _ in 0..60 {
-            let middle = 0.5 * (low + high);
-            if reaches(middle) {
-                high = middle;
+        let (mut low, mut high) = (0.0, HIGHEST_ELEVATION);
+        let mut last = (0.0, -wanted);
+        let mut trial = (2.0 * GRAVITY).sqrt() * wanted / self.muzzle_velocity().as_mps();
+        for _ in 0..MOST_TRIALS {
+            if !(trial > low && trial < high) {
+                trial = 0.5 * (low + high);
+            }
+            let off = excess(trial);
+            if off < 0.0 {
+                low = trial;
             } else {
-                low = middle;
+                high = trial;
+            }
+            if off.abs() < 1e-10 || high - low < 1e-15 {
+                break;
+            }
+            let slope = (off - last.1) / (trial - last.0);
+            last = (trial, off);
+            trial -= off / slope;
+        }
+        Ok(trial)
+    }
+
+    /// How far the path rises above the muzzle, to its top or to where the flight ends.
+    fn rise(&self) -> f64 {
+        let start = self.flight();
+        let mut flight = start.clone();
+        while climb(self, &flight) > 0.0 && flight.range < LONGEST_RANGE {
+            let mut next = flight.clone();
+            let end = (flight.range + LONG_STRIDE).min(LONGEST_RANGE);
+            let is_spent = next.fly_to(end).is_err();
+            if climb(self, &next) <= 0.0 {
+                flight = narrowed(flight, next.range, |flight| climb(self, flight) > 0.0);
+                break;
+            }
+            flight = next;
+            if is_spent {
+                break;
             }
         }
-        Ok(high)
+        flight.state[3] - start.state[3]
     }
 
     /// All sign changes of a function of the flight, in order of range.
