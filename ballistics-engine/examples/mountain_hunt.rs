@@ -32,7 +32,7 @@ fn main() -> Result<(), Error> {
         solver.air().density_altitude.as_meters()
     );
     for meters in [100.0, 200.0, 300.0, 400.0] {
-        let row = solver.rows(&[Length::meters(meters)])?[0];
+        let row = solver.row(Length::meters(meters))?;
         println!(
             "{meters:4.0} m  {:7.1} cm  {:6.2} mil",
             row.drop.as_centimeters(),

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// The unit in which an [`Error`] prints its numbers, with the imperial one beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unit {
     /// A plain number.
     None,
@@ -29,6 +30,7 @@ pub enum Unit {
 
 /// An input that cannot be computed with, or a question that has no answer.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Error {
     /// A number is outside what is accepted. All three are in SI units.
     OutOfRange {

@@ -14,7 +14,7 @@
 //!     ..Shot::default()
 //! };
 //! let solver = Solver::new(&shot)?;
-//! let row = solver.rows(&[Length::yards(1_000.0)])?[0];
+//! let row = solver.row(Length::yards(1_000.0))?;
 //! assert!((row.drop.as_inches() + 432.2).abs() < 0.01);
 //! assert!((row.drop_angle.as_mils() + 12.005).abs() < 0.001);
 //! # Ok::<(), ballistics_engine::Error>(())
@@ -61,7 +61,8 @@
 //!
 //! # Limits
 //!
-//! Ranges to 10 km; path angles to 60 degrees off the line of sight; altitudes below 11 km; no yaw, no lift.
+//! Ranges to 10 km; path angles to 60 degrees off the line of sight; heights below 11 km, where a flight ends; no yaw,
+//! no lift.
 //! Each input has a range, stated at its field; outside it an [`Error`] names the field, the value and the range.
 
 #![forbid(unsafe_code)]

@@ -34,6 +34,19 @@ pub struct MonteCarlo {
     pub deviations: Deviations,
 }
 
+impl Default for MonteCarlo {
+    /// Ten thousand shots at 100 yd on one thread, nothing varying.
+    fn default() -> Self {
+        Self {
+            range: Length::yards(100.0),
+            shots: 10_000,
+            seed: 1,
+            threads: 1,
+            deviations: Deviations::default(),
+        }
+    }
+}
+
 /// Standard deviations of what varies from shot to shot, all independent and normal. The default is none.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Deviations {

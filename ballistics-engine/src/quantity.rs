@@ -1,7 +1,9 @@
 //! Physical quantities: an `f64` in SI units behind a type, made and read in a named unit.
-//! `Length::yards(100.0).as_meters()` is 91.44, and a length cannot stand where a velocity is meant.
+//! `Length::yards(100.0).as_meters()` is 91.44, and a length cannot stand where a velocity is meant. Quantities of one
+//! kind are added and subtracted, and scaled by numbers; temperatures, which have no common zero, are not.
 
 use std::f64::consts::PI;
+use std::ops::{Add, Mul, Neg, Sub};
 
 use crate::elementary;
 
@@ -37,6 +39,38 @@ macro_rules! quantity {
                     self.0 / $si
                 }
             )+
+        }
+
+        impl Add for $name {
+            type Output = Self;
+
+            fn add(self, other: Self) -> Self {
+                Self(self.0 + other.0)
+            }
+        }
+
+        impl Sub for $name {
+            type Output = Self;
+
+            fn sub(self, other: Self) -> Self {
+                Self(self.0 - other.0)
+            }
+        }
+
+        impl Neg for $name {
+            type Output = Self;
+
+            fn neg(self) -> Self {
+                Self(-self.0)
+            }
+        }
+
+        impl Mul<f64> for $name {
+            type Output = Self;
+
+            fn mul(self, factor: f64) -> Self {
+                Self(self.0 * factor)
+            }
         }
     };
 }
@@ -168,5 +202,13 @@ mod tests {
         close(Energy::foot_pounds(1.0).as_joules(), 1.355_817_948);
         close(Temperature::fahrenheit(59.0).as_celsius(), 15.0);
         close(Temperature::celsius(-40.0).as_fahrenheit(), -40.0);
+    }
+
+    #[test]
+    fn quantities_of_a_kind_add_up() {
+        let yard = Length::feet(2.0) + Length::inches(12.0);
+        close(yard.as_yards(), 1.0);
+        close((yard * 3.0 - yard).as_feet(), 6.0);
+        assert_eq!(-Velocity::mps(3.0), Velocity::mps(-3.0));
     }
 }

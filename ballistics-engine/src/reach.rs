@@ -56,7 +56,7 @@ impl Solver {
     #[must_use]
     pub fn apex(&self) -> Option<Row> {
         let top = self.crossings(climb).find(|crossing| !crossing.upward)?;
-        Some(self.row(&top.flight))
+        Some(self.row_of(&top.flight))
     }
 
     /// Where the line of sight is crossed, in order: going up, going down.
@@ -71,7 +71,7 @@ impl Solver {
     /// Where the Mach number, see [`Row::mach`], first falls below a given one.
     #[must_use]
     pub fn range_at_mach(&self, mach: f64) -> Option<Length> {
-        let excess = move |solver: &Solver, flight: &Flight| solver.row(flight).mach - mach;
+        let excess = move |solver: &Solver, flight: &Flight| solver.row_of(flight).mach - mach;
         let slow = self.crossings(excess).find(|crossing| !crossing.upward)?;
         Some(Length::meters(slow.flight.range))
     }
@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(zeros.len(), 2);
         close(zeros[1].as_yards(), 300.0);
         let sound = solver.range_at_mach(1.0).unwrap();
-        close(solver.rows(&[sound]).unwrap()[0].mach, 1.0);
+        close(solver.row(sound).unwrap().mach, 1.0);
         assert!(solver.apex().unwrap().range < zeros[1]);
     }
 }

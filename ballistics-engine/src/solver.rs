@@ -147,9 +147,17 @@ impl Solver {
                     reached: flight.range,
                 });
             }
-            rows.push(self.row(&flight));
+            rows.push(self.row_of(&flight));
         }
         Ok(rows)
+    }
+
+    /// The projectile at one range.
+    ///
+    /// # Errors
+    /// As [`Solver::rows`].
+    pub fn row(&self, range: Length) -> Result<Row, Error> {
+        Ok(self.rows(&[range])?[0])
     }
 
     /// The same shot with another elevation of the bore, in radians.
@@ -188,7 +196,7 @@ impl Solver {
         }
     }
 
-    pub(crate) fn row(&self, flight: &Flight) -> Row {
+    pub(crate) fn row_of(&self, flight: &Flight) -> Row {
         let state = &flight.state;
         let [_, _, _, drop, offset, seconds] = *state;
         let velocity = speed(state);

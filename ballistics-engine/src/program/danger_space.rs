@@ -1,6 +1,6 @@
 //! `ballistics danger-space`: how far off a guessed range may be before a target is missed.
 
-use ballistics_engine::{Length, Solver};
+use ballistics_engine::Solver;
 
 use super::arguments::{Arguments, Flag};
 use super::failure::Failure;
@@ -50,14 +50,13 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
     let shot = shot_flags::shot(arguments)?;
     let solver = Solver::new(&shot)?;
     let found = solver.danger_space(range, height)?;
-    let depth = Length::meters(found.end.as_meters() - found.begin.as_meters());
     let mut report = Report::default();
     shot_flags::heading(&mut report, arguments, &shot, &solver)?;
     report.number("target height", system.show_offset(height));
     report.number("dialed range", system.show_range(range));
     report.number("begins", system.show_range(found.begin));
     report.number("ends", system.show_range(found.end));
-    report.number("depth", system.show_range(depth));
+    report.number("depth", system.show_range(found.end - found.begin));
     report.number("elevation", (found.elevation.as_mils(), 4, "mil"));
     report.print(arguments)
 }

@@ -36,9 +36,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::OutOfRange { .. } | Error::Malformed { .. } => Failure::Usage(error.to_string()),
-            Error::OutOfReach { .. } | Error::NoSolution { .. } => {
-                Failure::Failed(error.to_string())
-            }
+            _ => Failure::Failed(error.to_string()),
         }
     }
 }

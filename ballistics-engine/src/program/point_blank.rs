@@ -1,6 +1,6 @@
 //! `ballistics mpbr`: how far a target is hit by aiming at its center, and the zero that makes it farthest.
 
-use ballistics_engine::{Length, Solver};
+use ballistics_engine::Solver;
 
 use super::arguments::{Arguments, Flag};
 use super::failure::Failure;
@@ -43,7 +43,7 @@ fn run(arguments: &Arguments) -> Result<String, Failure> {
     let height = system.offset("target", arguments.get("target").unwrap_or("6in"))?;
     let shot = shot_flags::shot(arguments)?;
     let solver = Solver::new(&shot)?;
-    let found = solver.point_blank(Length::meters(0.5 * height.as_meters()))?;
+    let found = solver.point_blank(height * 0.5)?;
     let mut report = Report::default();
     shot_flags::heading(&mut report, arguments, &shot, &solver)?;
     report.number("target height", system.show_offset(height));
