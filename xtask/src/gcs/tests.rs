@@ -485,3 +485,28 @@ fn names_of_buckets_and_emulators_are_read_as_people_write_them() {
         "https://storage.googleapis.com/127.0.0.1"
     ));
 }
+
+#[test]
+fn what_is_kept_is_compared_with_what_was_sent() {
+    let fake = Fake::start(Rules {
+        damages: |name| name.contains("/ballistics"),
+        ..strict()
+    });
+    let bucket = open(&fake, Some("secret"));
+    let error = create(&bucket, b"bytes").unwrap_err().to_string();
+    assert!(error.contains("does not hold what was sent"), "{error}");
+}
+
+#[test]
+fn a_bucket_that_nobody_may_read_is_refused() {
+    let fake = Fake::start(Rules {
+        public_access_prevention: "enforced",
+        ..strict()
+    });
+    let bucket = open(&fake, Some("secret"));
+    let error = bucket.preflight().unwrap_err().to_string();
+    assert!(
+        error.contains("gs://releases enforces public access prevention"),
+        "{error}"
+    );
+}

@@ -64,6 +64,13 @@ pub struct Rules {
     pub unguarded: fn(&str) -> bool,
     /// Forgets every `index-serial`: a protocol without them.
     pub forget_serials: bool,
+    /// Names that an account may overwrite, by a condition on its role.
+    pub may_overwrite: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    pub public_access_prevention: &'static str,
+    /// Names under which other bytes are kept than those that came.
+    pub damages: fn(&str) -> bool,
+    /// Names that appear only after the next of another kind: a protocol that sends them in the other order.
+    pub late: fn(&str) -> bool,
 }
 
 impl Default for Rules {
@@ -77,6 +84,20 @@ impl Default for Rules {
             page_size: 3,
             unguarded: |_| false,
             forget_serials: false,
+            may_overwrite: Arc::new(|_| true),
+            public_access_prevention: "inherited",
+            damages: |_| false,
+            late: |_| false,
+        }
+    }
+}
+
+impl Rules {
+    /// As many names a page as Google gives, for tests that count.
+    pub fn roomy() -> Rules {
+        Rules {
+            page_size: 1000,
+            ..Rules::default()
         }
     }
 }
@@ -107,6 +128,7 @@ struct Inner {
     over: AtomicBool,
     /// What other paths answer: `/token`, the metadata server.
     extra: Mutex<Option<Extra>>,
+    late: Mutex<Vec<(String, Stored)>>,
 }
 
 pub struct Fake {
@@ -133,6 +155,7 @@ impl Fake {
             after: Mutex::new(Arc::new(|_| ())),
             over: AtomicBool::new(false),
             extra: Mutex::new(None),
+            late: Mutex::default(),
         });
         let served = inner.clone();
         thread::spawn(move || {
@@ -245,6 +268,7 @@ impl Inner {
                     let reply = self.serve(&asked, &headers);
                     let after = lock(&self.after).clone();
                     after(&asked);
+                    self.let_the_late_come(&asked);
                     match fate {
                         Fate::LostAfter => (None, false),
                         Fate::DoneButRefused(status, message) => {
@@ -365,13 +389,15 @@ impl Inner {
         match rest.strip_prefix('/').unwrap_or(rest) {
             "" => Reply::json(json!({"name": BUCKET, "iamConfiguration": {
                 "uniformBucketLevelAccess": {"enabled": self.rules.uniform_access},
-                "publicAccessPrevention": "inherited",
+                "publicAccessPrevention": self.rules.public_access_prevention,
             }})),
-            "iam/testPermissions" => self.permissions(&asked.query["permissions"]),
+            // A name that no condition can be about.
+            "iam/testPermissions" => self.permissions(&asked.query["permissions"], "*"),
             "o" => self.list(asked),
             path => match path.strip_prefix("o/") {
                 Some(path) if path.ends_with("/iam/testPermissions") => {
-                    self.permissions(&asked.query["permissions"])
+                    let name = decode(path.trim_end_matches("/iam/testPermissions"));
+                    self.permissions(&asked.query["permissions"], &name)
                 }
                 Some(name) => self.object(&decode(name), asked),
                 None => error(404, "Not Found"),
@@ -380,7 +406,7 @@ impl Inner {
     }
 
     /// A repeated parameter keeps its last value in `query`, so every known permission is looked at.
-    fn permissions(&self, last: &str) -> Reply {
+    fn permissions(&self, last: &str, object: &str) -> Reply {
         let all = [
             "storage.objects.create",
             "storage.objects.get",
@@ -393,6 +419,7 @@ impl Inner {
             .into_iter()
             .filter(|name| asked_for_all || *name == last)
             .filter(|name| !self.rules.lacks.contains(name))
+            .filter(|name| *name != "storage.objects.delete" || (self.rules.may_overwrite)(object))
             .collect();
         match granted.is_empty() {
             true => Reply::json(json!({"kind": "storage#testIamPermissionsResponse"})),
@@ -516,7 +543,8 @@ impl Inner {
         } else {
             "storage.objects.create"
         };
-        if self.rules.lacks.contains(needed) {
+        let is_conditioned = there.is_some() && !(self.rules.may_overwrite)(&name);
+        if self.rules.lacks.contains(needed) || is_conditioned {
             let message = format!(
                 "publisher@test does not have {needed} access to the Google Cloud Storage object."
             );
@@ -537,8 +565,12 @@ impl Inner {
             .as_object()
             .cloned()
             .unwrap_or_default();
+        let kept = match (self.rules.damages)(&name) {
+            true => b"damaged".to_vec(),
+            false => bytes,
+        };
         let stored = Stored {
-            bytes,
+            bytes: kept,
             generation: self.next_generation(),
             content_type: part_type,
             cache_control: text("cacheControl"),
@@ -550,8 +582,20 @@ impl Inner {
             written: Instant::now(),
         };
         let reply = Reply::json(self.resource(&name, &stored));
-        objects.insert(name, stored);
+        match (self.rules.late)(&name) {
+            true => lock(&self.late).push((name, stored)),
+            false => drop(objects.insert(name, stored)),
+        }
         Ok(reply)
+    }
+
+    /// After whatever they should have come before.
+    fn let_the_late_come(&self, asked: &Asked) {
+        let is_late = |(name, _): &(String, Stored)| find(&asked.body, name.as_bytes()).is_some();
+        let mut late = lock(&self.late);
+        if asked.is_write() && !late.iter().any(is_late) {
+            lock(&self.objects).extend(late.drain(..));
+        }
     }
 
     fn next_generation(&self) -> u64 {
