@@ -38,7 +38,7 @@ pub struct Bucket {
     endpoint: String,
     public: PublicReading,
     client: Client,
-    /// An emulator gets no login.
+    /// An emulator gets none that was not named for it.
     credentials: Option<Credentials>,
     /// When each object was last written: Google takes one write a second to a name.
     written: Mutex<BTreeMap<String, Instant>>,
@@ -83,10 +83,11 @@ impl Bucket {
         let variable = |name: &str| std::env::var(name).ok();
         let (endpoint, patience) = (endpoint(), Patience::new(&access.interrupt));
         let bucket = Bucket::unauthorized(location, &endpoint, access.public, patience.clone())?;
-        if bucket.is_emulated() {
+        let token_file = access.token_file.as_deref();
+        // A login that is found somewhere is for Google alone; one that is named goes where it is sent.
+        if bucket.is_emulated() && token_file.is_none() {
             return Ok(bucket);
         }
-        let token_file = access.token_file.as_deref();
         let credentials = Credentials::find(token_file, &variable, patience)?;
         Ok(bucket.with_login(credentials))
     }
