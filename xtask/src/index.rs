@@ -40,6 +40,18 @@ pub struct Listed {
     pub floor: String,
 }
 
+/// Whether people get a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Offered,
+    /// Only those who ask for it by name.
+    Yanked,
+    /// Nobody, until a rollback ends.
+    Held,
+    /// Nobody yet.
+    Unpromoted,
+}
+
 impl Entry {
     /// From what it was made, for people.
     pub fn origin(&self) -> String {
@@ -130,12 +142,16 @@ impl Index {
         Ok(())
     }
 
-    /// Nobody gets `version` any more who does not ask for it by name. Its bytes stay.
-    pub fn yank(&mut self, version: &Version, yanked: bool) -> Result<()> {
-        self.listed(version)?.yanked = yanked;
-        if self.hold.as_ref() == Some(version) {
-            self.hold = None;
-        }
+    /// Nobody gets `version` any more who does not ask for it by name. Its bytes stay, and so does a rollback.
+    pub fn yank(&mut self, version: &Version) -> Result<()> {
+        self.listed(version)?.yanked = true;
+        self.changed();
+        Ok(())
+    }
+
+    /// Takes a yank back.
+    pub fn restore(&mut self, version: &Version) -> Result<()> {
+        self.listed(version)?.yanked = false;
         self.changed();
         Ok(())
     }
@@ -194,18 +210,47 @@ impl Index {
         self.latest = self.find_latest();
     }
 
-    fn visible(&self) -> impl DoubleEndedIterator<Item = (&Version, &Entry)> {
-        self.versions.iter().filter(|(version, entry)| {
-            let held = self.hold.as_ref().is_some_and(|hold| *version > hold);
-            entry.promoted && !entry.yanked && !held
+    /// `None`: it is not listed.
+    pub fn standing(&self, version: &Version) -> Option<Standing> {
+        let entry = self.versions.get(version)?;
+        let is_held = self.hold.as_ref().is_some_and(|hold| version > hold);
+        Some(match (entry.promoted, is_held, entry.yanked) {
+            (false, ..) => Standing::Unpromoted,
+            (_, true, _) => Standing::Held,
+            (_, _, true) => Standing::Yanked,
+            _ => Standing::Offered,
         })
     }
 
+    fn standing_as(
+        &self,
+        wanted: &'static [Standing],
+    ) -> impl DoubleEndedIterator<Item = (&Version, &Entry)> {
+        self.versions.iter().filter(move |(version, _)| {
+            let standing = self.standing(version);
+            standing.is_some_and(|standing| wanted.contains(&standing))
+        })
+    }
+
+    fn visible(&self) -> impl DoubleEndedIterator<Item = (&Version, &Entry)> {
+        self.standing_as(&[Standing::Offered])
+    }
+
+    /// What somebody gets who names no version.
+    pub fn newest(&self) -> Option<&Version> {
+        let mut offered = self.visible().filter(|(it, _)| !it.is_prerelease());
+        offered.next_back().map(|(version, _)| version)
+    }
+
+    /// Those that could be latest: no pre-release, and no required platform missing.
+    pub fn complete(&self) -> impl DoubleEndedIterator<Item = (&Version, &Entry)> {
+        self.visible()
+            .filter(|(version, entry)| !version.is_prerelease() && entry.missing().is_empty())
+    }
+
     fn find_latest(&self) -> Option<Version> {
-        let mut complete = self
-            .visible()
-            .filter(|(version, entry)| !version.is_prerelease() && entry.missing().is_empty());
-        complete.next_back().map(|(version, _)| version.clone())
+        let latest = self.complete().next_back();
+        latest.map(|(version, _)| version.clone())
     }
 
     pub fn views(&self) -> Views {
@@ -235,12 +280,15 @@ impl Index {
             .collect()
     }
 
+    /// What is there for those who ask by name; of what was yanked, it says so.
     fn catalog_view(&self) -> String {
         let mut text = String::new();
-        for (version, entry) in self.visible().rev() {
+        let named = self.standing_as(&[Standing::Offered, Standing::Yanked]);
+        for (version, entry) in named.rev() {
+            let mark = if entry.yanked { " yanked" } else { "" };
             for (platform, listed) in &entry.platforms {
                 text += &format!(
-                    "{platform} {version} {} {} {}\n",
+                    "{platform} {version} {} {} {}{mark}\n",
                     listed.sha256, listed.size, listed.floor
                 );
             }
@@ -452,19 +500,45 @@ mod tests {
         assert_eq!(index.latest, Some(old.clone()));
         index.promote(&new).unwrap();
         assert_eq!(index.latest, Some(new.clone()));
-        index.yank(&new, true).unwrap();
+        index.yank(&new).unwrap();
         assert_eq!(index.latest, Some(old.clone()));
         for error in [index.promote(&new), index.roll_back(&new)] {
             assert!(error.unwrap_err().to_string().contains("yanked"));
         }
-        index.yank(&new, false).unwrap();
+        assert_eq!(index.standing(&new), Some(Standing::Yanked));
+        assert_eq!(index.newest(), Some(&old));
+        // Still there by name, and marked.
+        let marks: Vec<bool> = index
+            .views()
+            .catalog
+            .lines()
+            .map(|line| line.ends_with(" - yanked"))
+            .collect();
+        assert_eq!(marks, [true, false]);
+        index.restore(&new).unwrap();
         assert_eq!(index.views().versions, "linux-x86_64:0.14.0\n");
         assert_eq!(index.versions.len(), 2);
-        let unknown = index.yank(&version("9.9.9"), true).unwrap_err();
+        let unknown = index.yank(&version("9.9.9")).unwrap_err();
         assert_eq!(
             unknown.to_string(),
             "9.9.9 is not published there; the newest are 0.14.0, 0.13.0"
         );
+    }
+
+    #[test]
+    fn a_yank_of_the_held_version_does_not_end_the_rollback() {
+        let mut index = Index::default();
+        for text in ["0.13.0", "0.14.0", "0.15.0"] {
+            index
+                .merge(&version(text), &entry("", "linux-x86_64", ""))
+                .unwrap();
+        }
+        index.roll_back(&version("0.14.0")).unwrap();
+        index.yank(&version("0.14.0")).unwrap();
+        assert_eq!(index.latest, Some(version("0.13.0")));
+        assert_eq!(index.standing(&version("0.15.0")), Some(Standing::Held));
+        index.promote(&version("0.13.0")).unwrap();
+        assert_eq!(index.latest, Some(version("0.15.0")));
     }
 
     #[test]

@@ -20,7 +20,10 @@ pub fn promote(workspace: &Workspace, flags: flags::Promote, console: &Console) 
 pub fn yank(workspace: &Workspace, flags: flags::Yank, console: &Console) -> Result<Ending> {
     let version = parse(&flags.version)?;
     let moving = Moving::open(workspace, flags.to, console)?;
-    moving.run(&|index| index.yank(&version, !flags.undo))
+    moving.run(&|index| match flags.undo {
+        true => index.restore(&version),
+        false => index.yank(&version),
+    })
 }
 
 pub fn rollback(

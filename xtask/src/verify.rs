@@ -1,7 +1,7 @@
 //! A step of a release, and a verb: reads a published version from outside, as its users do. Hashes, signatures, pointers, and a real run of `install.sh`.
 
 use crate::gcs::Web;
-use crate::index::{sum_line, Entry, Index, Views};
+use crate::index::{sum_line, Entry, Index, Standing, Views};
 use crate::installer::{one_liner, FORGET_SETTINGS};
 use crate::process::{is_installed, Interrupt, Timed};
 use crate::script::quote;
@@ -97,7 +97,13 @@ impl Verification<'_> {
             self.check_file(&version, &file, &listed.sha256, listed.signed)?;
         }
         self.check_sums(&version, entry)?;
-        self.check_installer(&version, entry)?;
+        let standing = index.standing(&version);
+        if standing == Some(Standing::Yanked) {
+            self.ui.say(&format!(
+                "{version} is yanked: nobody gets it who does not ask for it by name"
+            ));
+        }
+        self.check_installer(&version, entry, standing)?;
         self.ui.event(
             "verified",
             json!({"version": version, "store": self.place(), "platforms": entry.platforms.len()}),
@@ -225,8 +231,14 @@ impl Verification<'_> {
     }
 
     /// What a user of this machine would do, into a place that goes away again; for a bucket by the very line that people are told.
-    fn check_installer(&self, version: &Version, entry: &Entry) -> Result<()> {
-        let Some(listed) = entry.platforms.get(&self.here).filter(|_| entry.promoted) else {
+    fn check_installer(
+        &self,
+        version: &Version,
+        entry: &Entry,
+        standing: Option<Standing>,
+    ) -> Result<()> {
+        let is_there = matches!(standing, Some(Standing::Offered | Standing::Yanked));
+        let Some(listed) = entry.platforms.get(&self.here).filter(|_| is_there) else {
             self.ui.say(&format!(
                 "install.sh was not run: {version} is not offered for {}",
                 self.here

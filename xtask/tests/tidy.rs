@@ -10,7 +10,6 @@ const LONG_LISTS: [(&str, &str); 9] = [
     ("destination.rs", "choose"),
     ("import.rs", "look"),
     ("import.rs", "entry"),
-    ("index.rs", "yank"),
     ("process.rs", "start"),
     ("seal.rs", "entry"),
     ("verify.rs", "check_file"),

@@ -87,7 +87,7 @@ impl Actor {
                     ui: quiet(),
                     interrupt: interrupt(),
                 };
-                let change = pointers.change(&|index| index.yank(version, true))?;
+                let change = pointers.change(&|index| index.yank(version))?;
                 pointers.refresh(change.index).map(drop)
             }
             Deed::Publish {
