@@ -12,7 +12,17 @@ pub struct Index {
     pub latest: Option<Version>,
     /// Set by a rollback: no view names a version above it.
     pub hold: Option<Version>,
+    /// Names that are being taken over: until that is done, nobody publishes other bytes under them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<Version, Claim>,
     pub versions: BTreeMap<Version, Entry>,
+}
+
+/// The bytes that a `--reclaim` is about to write over what a dead publish left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    pub source_sha256: Option<Digest>,
+    pub platforms: BTreeMap<Platform, Digest>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,8 +98,66 @@ impl Index {
         text.into_bytes()
     }
 
+    /// Says, before it is done, that names which nothing lists are taken over for the bytes of `entry`. Whoever read the index
+    /// earlier has to read it again, and finds that here.
+    pub fn claim(&mut self, version: &Version, entry: &Entry) {
+        let listed = self.versions.get(version);
+        let is_listed = |platform| listed.is_some_and(|it| it.platforms.contains_key(platform));
+        let unlisted = entry
+            .platforms
+            .iter()
+            .filter(|(platform, _)| !is_listed(platform))
+            .map(|(platform, new)| (*platform, new.sha256.clone()));
+        let mut platforms: BTreeMap<Platform, Digest> = unlisted.collect();
+        if platforms.is_empty() {
+            return;
+        }
+        if let Some(earlier) = self.claims.remove(version) {
+            for (platform, sha256) in earlier.platforms {
+                platforms.entry(platform).or_insert(sha256);
+            }
+        }
+        let source_sha256 = entry.source_sha256.clone();
+        let claim = Claim {
+            source_sha256,
+            platforms,
+        };
+        self.claims.insert(version.clone(), claim);
+        self.changed();
+    }
+
+    fn check_claim(&self, version: &Version, entry: &Entry) -> Result<()> {
+        let Some(claim) = self.claims.get(version) else {
+            return Ok(());
+        };
+        let is_other = |(platform, new): (&Platform, &Listed)| {
+            let claimed = claim.platforms.get(platform);
+            claimed.is_some_and(|claimed| *claimed != new.sha256)
+        };
+        if claim.source_sha256 != entry.source_sha256 || entry.platforms.iter().any(is_other) {
+            bail!("names of {version} are being taken over for other bytes by a publish with --reclaim; let that one end, or, if it died, use --reclaim too");
+        }
+        Ok(())
+    }
+
+    /// What is listed needs no claim any more.
+    fn settle_claim(&mut self, version: &Version) {
+        let (Some(claim), Some(entry)) = (self.claims.get_mut(version), self.versions.get(version))
+        else {
+            return;
+        };
+        let listed = &entry.platforms;
+        claim
+            .platforms
+            .retain(|platform, _| !listed.contains_key(platform));
+        if claim.platforms.is_empty() {
+            self.claims.remove(version);
+        }
+    }
+
     /// Adds what `entry` has. What is listed never changes; a version's requirements are those of its first publish.
     pub fn merge(&mut self, version: &Version, entry: &Entry) -> Result<()> {
+        self.check_claim(version, entry)?;
         let listed = self
             .versions
             .entry(version.clone())
@@ -120,6 +188,7 @@ impl Index {
         if listed.missing().is_empty() {
             listed.promoted = true;
         }
+        self.settle_claim(version);
         self.changed();
         Ok(())
     }
@@ -192,7 +261,14 @@ impl Index {
 
     /// True when a reader would see no difference: only the serial may differ.
     pub fn says_the_same_as(&self, other: &Index) -> bool {
-        (&self.latest, &self.hold, &self.versions) == (&other.latest, &other.hold, &other.versions)
+        let said = |index: &Index| {
+            (
+                index.latest.clone(),
+                index.hold.clone(),
+                index.claims.clone(),
+            )
+        };
+        said(self) == said(other) && self.versions == other.versions
     }
 
     /// Takes a version out: only a development version may go.
@@ -415,6 +491,29 @@ mod tests {
                 "netbsd-x86_64 0.14.0"
             ]
         );
+    }
+
+    #[test]
+    fn claimed_names_take_only_the_bytes_that_they_were_claimed_for() {
+        let (v, mut index) = (version("0.14.0"), Index::default());
+        let (ours, theirs) = (
+            entry("", "linux-x86_64 netbsd-x86_64", "b"),
+            entry("", "linux-x86_64", "a"),
+        );
+        index.claim(&v, &ours);
+        assert_eq!(index.serial, 1);
+        let error = index.clone().merge(&v, &theirs).unwrap_err().to_string();
+        assert!(error.contains("are being taken over"), "{error}");
+        // Other platforms of the same source are nobody's claim.
+        index.merge(&v, &entry("", "freebsd-x86_64", "a")).unwrap();
+        let text = String::from_utf8(index.to_bytes()).unwrap();
+        assert_eq!(Index::parse(text.as_bytes()).unwrap(), index);
+        index.merge(&v, &ours).unwrap();
+        assert!(index.claims.is_empty());
+        // What is listed can be claimed by nobody.
+        let before = index.clone();
+        index.claim(&v, &theirs);
+        assert_eq!(index, before);
     }
 
     #[test]

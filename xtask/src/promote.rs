@@ -78,7 +78,7 @@ impl Moving<'_> {
         let change = pointers
             .change(edit)
             .with_context(|| self.store.location().to_string())?;
-        let index = pointers.refresh(change.index.clone())?;
+        let index = pointers.follow(&change)?;
         let show = |latest: &Option<Version>| match latest {
             Some(version) => version.to_string(),
             None => "nothing".into(),

@@ -2,26 +2,32 @@
 //!
 //! Every step is harmless when repeated, so a publisher that was killed anywhere is repaired by the next one.
 
+mod exceptions;
+mod pieces;
+mod record;
 mod rehearsal;
 
 use crate::dist::Dist;
-use crate::index::{sum_line, Entry, Index, Views};
+use crate::index::{Entry, Index, Views};
 use crate::installer;
 use crate::inventory::{Inventory, Publish};
-use crate::manifest::{Manifest, SourceRecord};
+use crate::manifest::SourceRecord;
 use crate::pointers::{Change, Pointers};
 use crate::process::Interrupt;
 use crate::seal;
 use crate::sign::Signer;
-use crate::store::{Generation, Held, Store, Written};
+use crate::store::{Generation, Held, Stat, Store, Written};
 use crate::ui::Ui;
 use crate::upload::{self, Progress};
-use crate::words::{refuse, Artifact, Digest, ObjectName, Platform, SourceKind, Version};
+use crate::words::{refuse, Digest, ObjectName, Platform, Version};
 use anyhow::{bail, Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
+use pieces::{Kind, Piece, Wave};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+
+pub use exceptions::Exceptions;
 
 pub struct Publishing<'a> {
     pub store: &'a Store,
@@ -32,26 +38,13 @@ pub struct Publishing<'a> {
     pub signer: Option<&'a Signer>,
     /// What readers of this store call it: `base_url` of the configured store, a directory's own path otherwise.
     pub base_url: &'a str,
-    pub installer_template: &'a Utf8Path,
+    pub installer_template: Utf8PathBuf,
     pub manner: Manner,
     pub exceptions: Exceptions,
     /// How many objects travel at once.
     pub parallel: usize,
     pub ui: &'a Ui,
     pub interrupt: &'a Interrupt,
-}
-
-/// What the command line lets a publish do beyond the usual.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Exceptions {
-    /// Write the installer although latest does not move.
-    pub refresh_installer: bool,
-    /// Take names over that a publish which died left behind.
-    pub reclaim: bool,
-    /// A bucket takes binaries that nobody has run.
-    pub unproven: bool,
-    /// A bucket takes binaries of a source that only their node knows.
-    pub own_source: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,21 +61,6 @@ pub struct Published {
     pub moved_latest: bool,
 }
 
-/// One object that never changes, on its way into the store.
-struct Piece {
-    name: ObjectName,
-    path: Utf8PathBuf,
-    kind: Kind,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
-    Sidecar,
-    /// Over the file of this name and digest; another of the release keys may have made the one in the store.
-    Signature(String, Digest),
-    Content,
-}
-
 impl Publishing<'_> {
     pub fn run(&self) -> Result<Published> {
         let (entry, mut read) = self.preflight()?;
@@ -90,15 +68,15 @@ impl Publishing<'_> {
             self.make_way(&entry)?;
             read = self.store.index_for_change()?;
         }
-        let pieces = self.pieces(&entry);
+        let pieces = self.pieces(&entry)?;
         let there = self.survey(&pieces, &read.0)?;
-        self.upload_all(pieces.iter().filter(|piece| !there.contains(&piece.name)))?;
-        self.record_sums(&entry)?;
-        self.record_manifest()?;
-        let change = self
-            .pointers()
-            .change_from(read, &|index| index.merge(&self.source.version, &entry))?;
-        let index = self.pointers().refresh(change.index.clone())?;
+        if self.exceptions.reclaim {
+            self.claim(&entry)?;
+        }
+        let missing = pieces.iter().filter(|piece| !there.contains(&piece.name));
+        self.upload_all(missing, &entry)?;
+        let change = self.commit(&entry, &pieces, &read.0)?;
+        let index = self.pointers().follow(&change)?;
         self.refresh_installer(&change, &index)?;
         self.ui.event("published", json!({"version": self.source.version, "store": self.store.location(), "serial": index.serial, "latest": index.latest}));
         Ok(Published {
@@ -121,47 +99,20 @@ impl Publishing<'_> {
     /// Everything that can be known to be wrong before anything is written. The store was prepared already.
     fn preflight(&self) -> Result<(Entry, (Index, Generation))> {
         seal::check_version(self.dist, &self.source.version, self.signer)?;
-        let template = fs::read_to_string(self.installer_template)
-            .with_context(|| format!("reading {}", self.installer_template))?;
-        installer::fill(&template, &self.installer_settings(&self.inventory.publish))?;
+        self.installer()?;
         self.check_provenance()?;
         let entry = seal::entry(self.dist, self.source, self.required, self.signer.is_some());
         let read = self.store.index_for_change()?;
         if self.manner == Manner::Permanent {
             // The merge would refuse it later; here nothing is written yet.
-            read.0.clone().merge(&self.source.version, &entry)?;
+            let mut index = read.0.clone();
+            if self.exceptions.reclaim {
+                index.claim(&self.source.version, &entry);
+            }
+            index.merge(&self.source.version, &entry)?;
             self.check_layout(&read.1)?;
         }
         Ok((entry, read))
-    }
-
-    /// What users of a bucket get was made of the release's source, and run where it was built.
-    fn check_provenance(&self) -> Result<()> {
-        if !self.store.is_bucket() {
-            return Ok(());
-        }
-        let artifacts = self.dist.artifacts();
-        let named = |wrong: &dyn Fn(&Artifact) -> bool| {
-            let names = artifacts.iter().filter(|artifact| wrong(artifact));
-            let names: Vec<String> = names
-                .map(|artifact| artifact.platform.to_string())
-                .collect();
-            names.join(", ")
-        };
-        let unproven = named(&|artifact| !artifact.proven && !self.exceptions.unproven);
-        if !unproven.is_empty() {
-            return Err(refuse(format!(
-                "a bucket takes only binaries that were run where they were built, and these were not: {unproven}; prove them, or use --allow-unproven"
-            )));
-        }
-        let own = |artifact: &Artifact| artifact.source == SourceKind::Own;
-        let own = named(&|artifact| own(artifact) && !self.exceptions.own_source);
-        if !own.is_empty() {
-            return Err(refuse(format!(
-                "a bucket takes only what was built from the release's source archive, and a `build_command` of their node made these: {own}; leave it out of nodes.toml, or use --allow-own-source"
-            )));
-        }
-        Ok(())
     }
 
     /// A store that was filled by other means has pointers and no index: publishing would lose them.
@@ -216,46 +167,9 @@ impl Publishing<'_> {
         self.store.sweep_version(version)
     }
 
-    /// The source archive, then every sidecar and signature, then the binaries: a sidecar claims the name for exactly its
-    /// bytes, and a reader who finds a binary finds its sidecar.
-    fn pieces(&self, entry: &Entry) -> Vec<Piece> {
-        let source = (self.source.file.clone(), &self.source.sha256);
-        let artifacts = entry
-            .platforms
-            .iter()
-            .map(|(platform, listed)| (self.dist.artifact_file(*platform), &listed.sha256));
-        let files: Vec<(String, &Digest)> = [source].into_iter().chain(artifacts).collect();
-        let mut pieces = Vec::new();
-        for (file, sha256) in &files {
-            pieces.push(self.piece(&format!("{file}.sha256"), Kind::Sidecar));
-            if self.signer.is_some() {
-                let kind = Kind::Signature(file.clone(), (*sha256).clone());
-                pieces.push(self.piece(&format!("{file}.sha256.sig"), kind));
-            }
-        }
-        pieces.extend(
-            files
-                .iter()
-                .map(|(file, _)| self.piece(file, Kind::Content)),
-        );
-        pieces
-    }
-
-    fn piece(&self, file: &str, kind: Kind) -> Piece {
-        Piece {
-            name: self.object(file),
-            path: self.dist.path(file),
-            kind,
-        }
-    }
-
     /// What is there already. A name that holds other bytes stops everything before anything is written.
     fn survey(&self, pieces: &[Piece], index: &Index) -> Result<BTreeSet<ObjectName>> {
-        let files: Vec<(ObjectName, Utf8PathBuf)> = pieces
-            .iter()
-            .map(|piece| (piece.name.clone(), piece.path.clone()))
-            .collect();
-        let held = self.store.held(&self.source.version, &files)?;
+        let held = self.held(pieces)?;
         let mut done = BTreeSet::new();
         for piece in pieces {
             let Some(held) = held.get(&piece.name) else {
@@ -266,6 +180,14 @@ impl Publishing<'_> {
             }
         }
         Ok(done)
+    }
+
+    fn held(&self, pieces: &[Piece]) -> Result<BTreeMap<ObjectName, Held>> {
+        let files: Vec<(ObjectName, Utf8PathBuf)> = pieces
+            .iter()
+            .map(|piece| (piece.name.clone(), piece.path.clone()))
+            .collect();
+        self.store.held(&self.source.version, &files)
     }
 
     /// True when the name holds what it should; false when it may be taken over.
@@ -279,8 +201,7 @@ impl Publishing<'_> {
             }
             (Held::Other(there), _) => there,
         };
-        let here =
-            Digest::of(&fs::read(&piece.path).with_context(|| format!("reading {}", piece.path))?);
+        let here = &piece.sha256;
         let (place, name) = (self.store.location(), &piece.name);
         let version = &self.source.version;
         match (self.is_listed(piece, index), self.exceptions.reclaim) {
@@ -319,21 +240,21 @@ impl Publishing<'_> {
         })
     }
 
-    /// Sidecars and signatures first, all of them; then what they speak of.
-    fn upload_all<'p>(&self, pieces: impl Iterator<Item = &'p Piece>) -> Result<()> {
-        let (content, claims): (Vec<&Piece>, Vec<&Piece>) =
-            pieces.partition(|piece| piece.kind == Kind::Content);
-        let paths = claims
+    /// Wave after wave.
+    fn upload_all<'p>(&self, pieces: impl Iterator<Item = &'p Piece>, entry: &Entry) -> Result<()> {
+        let pieces: Vec<&Piece> = pieces.collect();
+        let paths = pieces
             .iter()
-            .chain(&content)
             .map(|piece| piece.path.as_path())
             // Into a directory they are copied before anybody could read how far.
             .filter(|_| self.store.is_bucket());
         let progress = Progress::of(paths, self.ui)?;
-        for wave in [claims, content] {
-            upload::in_parallel(self.parallel, &wave, |piece| {
+        for wave in Wave::ALL {
+            let of_wave = pieces.iter().filter(|piece| piece.wave == wave);
+            let of_wave: Vec<&Piece> = of_wave.copied().collect();
+            upload::in_parallel(self.parallel, &of_wave, |piece| {
                 self.interrupt.check()?;
-                self.upload(piece, &|bytes| progress.sent(bytes))
+                self.upload(piece, entry, &|bytes| progress.sent(bytes))
             })?;
         }
         progress.done();
@@ -341,34 +262,45 @@ impl Publishing<'_> {
     }
 
     /// Create-only: the same bytes are done, other bytes stop everything.
-    fn upload(&self, piece: &Piece, sent: &(dyn Fn(u64) + Sync)) -> Result<()> {
+    fn upload(&self, piece: &Piece, entry: &Entry, sent: &(dyn Fn(u64) + Sync)) -> Result<()> {
         let Piece { name, path, .. } = piece;
         if self.store.create(name, path, sent)? == Written::Done {
             self.ui.event("created", json!({"object": name.as_str()}));
             return Ok(());
         }
+        // Before anything is asked about it: what is decided below holds for these bytes, or the replacement is refused.
+        let there = self.store.stat(name, b"")?;
         let files = [(name.clone(), path.clone())];
         let held = self.store.held(&self.source.version, &files)?;
-        let Some(held) = held.get(name) else {
+        let (Some(there), Some(held)) = (there, held.get(name)) else {
             bail!(
                 "{}/{name} went away while it was looked at; run the same command again",
                 self.store.location()
             );
         };
-        match self.is_done(piece, held, &self.store.index()?)? {
-            true => Ok(()),
-            false => self.take_over(piece),
+        let mut index = self.store.index()?;
+        if self.is_done(piece, held, &index)? {
+            return Ok(());
         }
+        // Somebody else may have claimed the name since.
+        index.merge(&self.source.version, entry)?;
+        self.take_over(piece, &there.generation)
     }
 
-    fn take_over(&self, piece: &Piece) -> Result<()> {
+    /// The index says it first: whoever is about to publish other bytes under these names looks there before the commit.
+    fn claim(&self, entry: &Entry) -> Result<()> {
+        let version = &self.source.version;
+        self.pointers().change(&|index| {
+            index.claim(version, entry);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn take_over(&self, piece: &Piece, there: &Generation) -> Result<()> {
         let Piece { name, path, .. } = piece;
-        let there = self
-            .store
-            .stat(name, b"")?
-            .map_or(Generation::NOTHING, |there| there.generation);
         let bytes = fs::read(path).with_context(|| format!("reading {path}"))?;
-        match self.store.replace(name, &bytes, &there, 0)? {
+        match self.store.replace(name, &bytes, there, 0)? {
             Written::Done => Ok(()),
             Written::Refused => bail!(
                 "{}/{name} is being written by somebody else; run the same command again",
@@ -377,92 +309,37 @@ impl Publishing<'_> {
         }
     }
 
-    /// Grows before the index does, so that whatever the index names is in it.
-    fn record_sums(&self, entry: &Entry) -> Result<()> {
-        let version = &self.source.version;
-        let own = crate::index::sums(
-            &self.inventory.project.binary,
-            version,
-            entry,
-            &self.source.file,
-        );
-        let source = sum_line(&self.source.sha256, &self.source.file);
-        self.grow("SHA256SUMS", &|there| {
-            let there = String::from_utf8_lossy(there);
-            // What a dead publish of another source left does not count.
-            let kept = there.lines().filter(|_| there.contains(&source));
-            let lines: BTreeMap<&str, &str> = kept
-                .chain(own.lines())
-                .filter_map(|line| line.split_once("  "))
-                .map(|(sha256, file)| (file, sha256))
-                .collect();
-            let lines = lines
-                .iter()
-                .map(|(file, sha256)| format!("{sha256}  {file}\n"));
-            Ok(lines.collect::<String>().into_bytes())
-        })
-    }
-
-    fn record_manifest(&self) -> Result<()> {
-        let path = self.dist.path(Manifest::FILE);
-        let own = Manifest::parse(&fs::read(&path).with_context(|| format!("reading {path}"))?)?;
-        self.grow(Manifest::FILE, &|there| {
-            let mut joined = own.clone();
-            let published = Manifest::parse(there).ok();
-            if let Some(mut published) =
-                published.filter(|published| published.source.sha256 == own.source.sha256)
-            {
-                // The first record of the same bytes stays; of other bytes, which the index does not list, ours counts.
-                published.artifacts.retain(|theirs| {
-                    let ours = own
-                        .artifacts
-                        .iter()
-                        .find(|ours| ours.platform == theirs.platform);
-                    ours.is_none_or(|ours| ours.sha256 == theirs.sha256)
-                });
-                joined.join(published);
-            }
-            Ok(joined.to_bytes())
-        })
-    }
-
-    fn grow(&self, file: &str, join: &dyn Fn(&[u8]) -> Result<Vec<u8>>) -> Result<()> {
-        let name = self.object(file);
-        loop {
-            self.interrupt.check()?;
-            let there = self.store.read(&name)?;
-            let (bytes, generation) = match there {
-                Some(there) => (there.bytes, there.generation),
-                None => (Vec::new(), Generation::NOTHING),
-            };
-            let joined = join(&bytes)?;
-            if joined == bytes
-                || self.store.replace(&name, &joined, &generation, 0)? == Written::Done
-            {
-                return Ok(());
-            }
-        }
-    }
-
     /// An old checkout must not put back an old installer, so only the publish that moves latest writes it, or a rerun of one that was killed.
     fn refresh_installer(&self, change: &Change, index: &Index) -> Result<()> {
-        let name = ObjectName::installer();
-        let template = fs::read_to_string(self.installer_template)?;
-        let text = installer::fill(&template, &self.installer_settings(&self.inventory.publish))?;
-        let there = self.store.stat(&name, text.as_bytes())?;
-        if let Some(there) = &there {
-            let is_latest = index.latest.as_ref() == Some(&self.source.version);
-            let killed = is_latest && !change.changed() && there.serial < index.serial;
-            let wanted = change.moved_latest() || killed || self.exceptions.refresh_installer;
-            if there.same || !wanted {
-                return Ok(());
-            }
-        }
-        let expected = there.map_or(Generation::NOTHING, |there| there.generation);
+        let (name, text) = (ObjectName::installer(), self.installer()?);
+        let there = match change.is_first() {
+            true => None,
+            false => self.store.stat(&name, text.as_bytes())?,
+        };
+        let expected = match there {
+            None => Generation::NOTHING,
+            Some(there) if there.same => return Ok(()),
+            Some(there) if self.is_installer_due(change, index, &there) => there.generation,
+            Some(_) => return Ok(()),
+        };
         // Refused: the other publisher has just written it, from a checkout at least as new.
         self.store
             .replace(&name, text.as_bytes(), &expected, index.serial)?;
         Ok(())
+    }
+
+    fn is_installer_due(&self, change: &Change, index: &Index, there: &Stat) -> bool {
+        let version = &self.source.version;
+        let was_killed = index.latest.as_ref() == Some(version)
+            && !change.changed()
+            && there.serial < index.serial;
+        change.moved_latest() || was_killed || self.exceptions.refresh_installer
+    }
+
+    fn installer(&self) -> Result<String> {
+        let template = fs::read_to_string(&self.installer_template)
+            .with_context(|| format!("reading {}", self.installer_template))?;
+        installer::fill(&template, &self.installer_settings(&self.inventory.publish))
     }
 
     fn installer_settings<'b>(&'b self, publish: &'b Publish) -> installer::Settings<'b> {

@@ -457,7 +457,7 @@ impl Publish<'_> {
             required: self.required,
             signer: self.signer.as_ref(),
             base_url: &self.destination.base_url,
-            installer_template: &self.workspace.installer(),
+            installer_template: self.workspace.installer(),
             manner: self.destination.manner,
             exceptions: self.exceptions,
             parallel: 8,

@@ -1,8 +1,10 @@
 //! What a publish would do to a store, as the store is now: every object, its headers, what it expects to find, and how the pointers move. Only reads.
 
-use super::{Kind, Piece, Publishing};
+use super::pieces::{Kind, Piece};
+use super::Publishing;
 use crate::index::Index;
 use crate::manifest::Manifest;
+use crate::pointers;
 use crate::store::{headers_of, Generation, Held, Store};
 use crate::words::ObjectName;
 use anyhow::{Context, Result};
@@ -15,7 +17,7 @@ impl Publishing<'_> {
         let entry =
             crate::seal::entry(self.dist, self.source, self.required, self.signer.is_some());
         let (before, generation) = real.index_for_change()?;
-        let pieces = self.pieces(&entry);
+        let pieces = self.pieces(&entry)?;
         let (claims, content): (Vec<&Piece>, Vec<&Piece>) =
             pieces.iter().partition(|piece| piece.kind != Kind::Content);
         let files: Vec<(ObjectName, Utf8PathBuf)> = pieces
@@ -52,7 +54,7 @@ impl Publishing<'_> {
     }
 
     fn say_pointers(&self, real: &Store, index: &Index) -> Result<()> {
-        for (name, new) in self.pointers().views(index) {
+        for (name, new) in pointers::views(&self.inventory.project, self.base_url, index) {
             let old = real.read(&name)?;
             let old = old.map_or(String::new(), |old| {
                 String::from_utf8_lossy(&old.bytes).into_owned()

@@ -7,11 +7,12 @@ mod actor;
 mod reader;
 mod world;
 
-use crate::fake::{Fake, Rules};
-use actor::{Actor, Cargo};
+use crate::fake::Rules;
+use actor::{version, Actor, Cargo};
 use anyhow::Result;
-use std::sync::{Arc, Mutex};
-use world::{kill_at, Ground, Meddle, Meddling, Shape, World};
+use std::sync::{mpsc, Arc, Mutex};
+use std::thread;
+use world::{kill_at, Meddle, Meddling, Shape, World};
 
 const BOTH: &str = "linux-x86_64 netbsd-x86_64";
 
@@ -20,6 +21,7 @@ const LINUX: Cargo = Cargo {
     required: BOTH,
     built: "linux-x86_64",
     salt: "",
+    signed: false,
 };
 const NETBSD: Cargo = Cargo {
     built: "netbsd-x86_64",
@@ -32,6 +34,7 @@ const NEXT: Cargo = Cargo {
 };
 const WHOLE: Cargo = Cargo {
     built: BOTH,
+    signed: true,
     ..LINUX
 };
 const RIVAL: Cargo = Cargo {
@@ -39,49 +42,75 @@ const RIVAL: Cargo = Cargo {
     ..WHOLE
 };
 
+/// Bytes of somebody who is dead for good.
+const LEFT: Cargo = Cargo {
+    salt: "left behind",
+    ..WHOLE
+};
+
 const BOTH_KINDS: [Shape; 2] = [Shape::Bucket, Shape::Directory];
 
-fn killed_everywhere(kind: Shape, repair: &Actor, listed: &[&str]) -> usize {
-    let victim = Actor::publishing("a", WHOLE);
-    let total = World::new(kind).act_alone(&victim).unwrap();
-    let mut kills = 0;
-    for how in [Meddle::KillBefore, Meddle::KillAfter] {
-        for point in 0..total {
-            let world = World::new(kind);
-            let (result, _) = world.act(&victim, kill_at(point, how));
-            // Nobody notices the loss of the last answer of all.
-            assert!(
-                result.is_err(),
-                "{kind:?}: {how:?} {point} of {total} did not kill"
-            );
-            world.act_alone(repair).unwrap();
-            assert_eq!(
-                world.violations(),
-                [""; 0],
-                "{kind:?}: {how:?} {point} of {total}"
-            );
-            let now = world.listed();
-            assert!(
-                listed
-                    .iter()
-                    .all(|wanted| now.iter().any(|have| have == wanted)),
-                "{kind:?} {how:?} {point}: {now:?}"
-            );
-            kills += 1;
+/// Somebody who is killed, at every point in turn, and somebody who comes after.
+struct Death {
+    victim: Arc<Actor>,
+    /// Done before.
+    before: Vec<Cargo>,
+    /// Left by a publisher that died before its commit.
+    left: Option<Cargo>,
+    repair: Arc<Actor>,
+    listed: Vec<&'static str>,
+}
+
+impl Death {
+    fn of(victim: &Arc<Actor>, repair: &Arc<Actor>) -> Death {
+        Death {
+            victim: victim.clone(),
+            before: Vec::new(),
+            left: None,
+            repair: repair.clone(),
+            listed: TWO.to_vec(),
         }
     }
-    kills
+
+    fn ground(&self, kind: Shape) -> World {
+        let mut world = World::new(kind);
+        if let Some(left) = self.left {
+            world = world.that_reclaims();
+            world.leave(&Actor::publishing("c", left));
+        }
+        for before in &self.before {
+            world.act_alone(&Actor::publishing("c", *before)).unwrap();
+        }
+        world
+    }
+
+    /// Returns the number of kills.
+    fn everywhere(&self, kind: Shape) -> usize {
+        let total = self.ground(kind).act_alone(&self.victim).unwrap();
+        let mut kills = 0;
+        for how in [Meddle::KillBefore, Meddle::KillAfter] {
+            for point in 0..total {
+                let (world, when) = (self.ground(kind), format!("{kind:?}: {how:?} {point}"));
+                let (result, _) = world.act(&self.victim, kill_at(point, how));
+                // Nobody notices the loss of the last answer of all.
+                assert!(result.is_err(), "{when} of {total} did not kill");
+                world.act_alone(&self.repair).unwrap();
+                assert_eq!(world.violations(), [""; 0], "{when} of {total}");
+                let now = world.listed();
+                let is_listed = |wanted: &&str| now.iter().any(|have| have == wanted);
+                assert!(self.listed.iter().all(is_listed), "{when}: {now:?}");
+                kills += 1;
+            }
+        }
+        kills
+    }
 }
 
 #[test]
 fn a_publisher_that_is_killed_anywhere_is_repaired_by_running_it_again() {
+    let publisher = Actor::publishing("a", WHOLE);
     for kind in BOTH_KINDS {
-        let again = Actor::publishing("a", WHOLE);
-        let kills = killed_everywhere(
-            kind,
-            &again,
-            &["0.14.0 linux-x86_64", "0.14.0 netbsd-x86_64"],
-        );
+        let kills = Death::of(&publisher, &publisher).everywhere(kind);
         println!("{kind:?}: {kills} kills, each repaired by the same publish");
     }
 }
@@ -89,9 +118,81 @@ fn a_publisher_that_is_killed_anywhere_is_repaired_by_running_it_again() {
 #[test]
 fn a_publisher_that_is_killed_anywhere_is_repaired_by_anybody_elses_publish() {
     for kind in BOTH_KINDS {
-        let other = Actor::publishing("b", NEXT);
-        let kills = killed_everywhere(kind, &other, &["0.15.0 linux-x86_64"]);
+        let death = Death {
+            listed: vec!["0.15.0 linux-x86_64"],
+            ..Death::of(
+                &Actor::publishing("a", WHOLE),
+                &Actor::publishing("b", NEXT),
+            )
+        };
+        let kills = death.everywhere(kind);
         println!("{kind:?}: {kills} kills, each repaired by another version's publish");
+    }
+}
+
+#[test]
+fn a_reclaim_that_is_killed_anywhere_is_repaired_by_running_it_again() {
+    let reclaim = Actor::reclaiming("a", RIVAL);
+    for kind in BOTH_KINDS {
+        let death = Death {
+            left: Some(WHOLE),
+            ..Death::of(&reclaim, &reclaim)
+        };
+        println!("{kind:?}: {} kills of a reclaim", death.everywhere(kind));
+    }
+}
+
+#[test]
+fn a_move_of_the_pointers_that_is_killed_anywhere_is_repaired_by_running_it_again() {
+    let moves = [
+        ("yank", Actor::yanking("a", "0.15.0")),
+        (
+            "rollback",
+            Actor::moving("a", |index| index.roll_back(&version("0.14.0"))),
+        ),
+        (
+            "promote",
+            Actor::moving("a", |index| index.promote(&version("0.16.0"))),
+        ),
+    ];
+    let unfinished = Cargo {
+        version: "0.16.0",
+        ..LINUX
+    };
+    for (what, mover) in moves {
+        for kind in BOTH_KINDS {
+            let death = Death {
+                before: vec![WHOLE, NEXT, unfinished],
+                ..Death::of(&mover, &mover)
+            };
+            println!("{kind:?}: {} kills of a {what}", death.everywhere(kind));
+        }
+    }
+}
+
+/// Somebody cleans up in the store while a publish runs. Between the last look and the commit nothing helps.
+#[test]
+fn what_is_gone_before_the_last_look_is_not_committed() {
+    let publisher = Actor::publishing("a", WHOLE);
+    // The last that is looked at.
+    let binary = "0.14.0/ballistics-0.14.0-netbsd-x86_64";
+    for ground in [
+        || World::bucket(Rules::roomy()),
+        || World::new(Shape::Directory),
+    ] {
+        let total = ground().act_alone(&publisher).unwrap();
+        let mut committed = 0;
+        for point in 0..total {
+            let world = ground();
+            let (inner, gone) = (world.clone(), Arc::new(Mutex::new(false)));
+            let told = gone.clone();
+            let clean_up = once_at(point, move || {
+                *told.lock().unwrap() = inner.remove(binary) && inner.listed().is_empty();
+            });
+            let _ = world.act(&publisher, clean_up);
+            committed += usize::from(*gone.lock().unwrap() && !world.listed().is_empty());
+        }
+        assert!(committed <= 1, "committed at {committed} of {total} points");
     }
 }
 
@@ -102,6 +203,10 @@ struct Meeting {
     second: Arc<Actor>,
     /// Done before they meet.
     before: Option<Cargo>,
+    /// Left by a publisher that died before its commit.
+    left: Option<Cargo>,
+    /// Names that nothing lists may be taken over.
+    reclaims: bool,
     /// Exactly one of them has to give up.
     rivals: bool,
     listed: Vec<&'static str>,
@@ -115,6 +220,8 @@ fn meetings() -> Vec<Meeting> {
     let yank = |name| Actor::yanking(name, "0.14.0");
     let (linux, netbsd, next) = (publish(LINUX), publish(NETBSD), publish(NEXT));
     let (whole, rival) = (publish(WHOLE), publish(RIVAL));
+    let reclaim = |name| Actor::reclaiming(name, RIVAL);
+    let other_reclaim = |name| Actor::reclaiming(name, WHOLE);
     vec![
         Meeting::of("two platforms", &linux, &netbsd),
         Meeting::of("two platforms, the other first", &netbsd, &linux),
@@ -129,10 +236,18 @@ fn meetings() -> Vec<Meeting> {
         Meeting::of("another version and a yank", &next, &yank)
             .yanked()
             .with_next(),
-        Meeting {
-            rivals: true,
-            ..Meeting::of("other bytes", &whole, &rival)
-        },
+        Meeting::of("other bytes", &whole, &rival).rivals(),
+        Meeting::of("a slow publisher and a reclaim", &whole, &reclaim).reclaims(),
+        Meeting::of("a reclaim and a publisher", &reclaim, &whole).reclaims(),
+        Meeting::of("a reclaim and the one who left it", &reclaim, &whole)
+            .reclaims()
+            .left(WHOLE),
+        Meeting::of("the one who left it and a reclaim", &whole, &reclaim)
+            .reclaims()
+            .left(WHOLE),
+        Meeting::of("two reclaims", &reclaim, &other_reclaim)
+            .reclaims()
+            .left(LEFT),
     ]
 }
 
@@ -147,10 +262,68 @@ impl Meeting {
             first: first("a"),
             second: second("b"),
             before: None,
+            left: None,
+            reclaims: false,
             rivals: false,
             listed: TWO.to_vec(),
             latest: "0.14.0\n",
         }
+    }
+
+    fn rivals(self) -> Meeting {
+        Meeting {
+            rivals: true,
+            ..self
+        }
+    }
+
+    /// One of them takes over what the other has there, or fails.
+    fn reclaims(self) -> Meeting {
+        Meeting {
+            reclaims: true,
+            ..self.rivals()
+        }
+    }
+
+    fn left(self, left: Cargo) -> Meeting {
+        Meeting {
+            left: Some(left),
+            ..self
+        }
+    }
+
+    fn ground(&self, world: &dyn Fn() -> World) -> World {
+        let mut world = world();
+        if self.reclaims {
+            world = world.that_reclaims();
+        }
+        if let Some(left) = self.left {
+            world.leave(&Actor::publishing("c", left));
+        }
+        if let Some(before) = self.before {
+            world.act_alone(&Actor::publishing("c", before)).unwrap();
+        }
+        world
+    }
+
+    /// What is wrong when both are done.
+    fn judge(&self, world: &World, results: [Result<()>; 2]) -> Vec<String> {
+        let mut found = world.violations();
+        let failures: Vec<String> = results
+            .into_iter()
+            .filter_map(|result| result.err().map(|error| format!("{error:#}")))
+            .collect();
+        if failures.len() != usize::from(self.rivals) {
+            found.push(format!("these failed: {failures:?}"));
+        }
+        if world.listed() != self.listed {
+            found.push(format!("listed is {:?}", world.listed()));
+        }
+        let latest = world.text("latest-version.txt");
+        if latest != self.latest {
+            found.push(format!("latest is {latest:?}"));
+        }
+        found
     }
 
     /// 0.14.0 is there already, and one of them yanks it.
@@ -172,44 +345,37 @@ impl Meeting {
     }
 }
 
+/// Does something at one of an actor's requests, and does not stop it.
+fn once_at(point: usize, deed: impl FnOnce() + Send + 'static) -> Meddling {
+    let deed = Mutex::new(Some(deed));
+    Arc::new(move |number| {
+        if number == point {
+            let deed = deed.lock().unwrap().take();
+            deed.into_iter().for_each(|deed| deed());
+        }
+        Meddle::Nothing
+    })
+}
+
 /// Lets the second come, whole, between any two requests of the first. Returns the number of meetings and everything that was wrong.
 fn meet_everywhere(world: &dyn Fn() -> World, meeting: &Meeting) -> (usize, Vec<String>) {
-    let fresh = || {
-        let world = world();
-        if let Some(before) = meeting.before {
-            world.act_alone(&Actor::publishing("c", before)).unwrap();
-        }
-        world
-    };
+    let fresh = || meeting.ground(world);
     let total = fresh().act_alone(&meeting.first).unwrap();
     let (mut met, mut wrong) = (0, Vec::new());
     for point in 0..total {
         let world = fresh();
-        let outcome: Arc<Mutex<Option<Result<usize>>>> = Arc::default();
+        let outcome: Arc<Mutex<Option<Result<()>>>> = Arc::default();
         let (inner, told, second) = (world.clone(), outcome.clone(), meeting.second.clone());
-        let meddling: Meddling = Arc::new(move |number| {
-            if number == point {
-                *told.lock().unwrap() = Some(inner.act_alone(&second));
-            }
-            Meddle::Nothing
+        let second_comes = once_at(point, move || {
+            *told.lock().unwrap() = Some(inner.act_alone(&second).map(drop));
         });
-        let (first, _) = world.act(&meeting.first, meddling);
+        let (first, _) = world.act(&meeting.first, second_comes);
         // A directory's inner steps are not for meeting at.
         let Some(second) = outcome.lock().unwrap().take() else {
             continue;
         };
         met += 1;
-        let mut found = world.violations();
-        let failed = [first.err(), second.err()].into_iter().flatten().count();
-        if failed != usize::from(meeting.rivals) {
-            found.push(format!("{failed} of them failed"));
-        }
-        if world.listed() != meeting.listed {
-            found.push(format!("listed is {:?}", world.listed()));
-        }
-        if world.text("latest-version.txt") != meeting.latest {
-            found.push(format!("latest is {:?}", world.text("latest-version.txt")));
-        }
+        let found = meeting.judge(&world, [first, second]);
         wrong.extend(
             found
                 .into_iter()
@@ -236,12 +402,11 @@ fn two_publishers_lose_nothing_wherever_one_comes_between_the_others_requests() 
 fn a_protocol_without_one_of_its_guards_is_caught() {
     let lax = |unguarded: fn(&str) -> bool, forget_serials| {
         move || {
-            World::with(Ground::Bucket(Fake::start(Rules {
-                tokens: ["a", "b", "c"].map(String::from).into(),
+            World::bucket(Rules {
                 unguarded,
                 forget_serials,
                 ..Rules::default()
-            })))
+            })
         }
     };
     let caught = |what: &str, world: &dyn Fn() -> World| {
@@ -264,6 +429,12 @@ fn a_protocol_without_one_of_its_guards_is_caught() {
         "views without compare-and-swap",
         &lax(|name| name.ends_with(".txt"), false),
     );
+    caught("binaries before their sidecars", &|| {
+        World::bucket(Rules {
+            late: |name| name.ends_with(".sha256"),
+            ..Rules::default()
+        })
+    });
 }
 
 /// xorshift: small, and the same everywhere.
@@ -301,22 +472,72 @@ fn three_at_once_with_kills_by_chance_end_whole() {
     }
 }
 
+/// Lets the first stop at one of its requests, the second come up to one of its own, the first end, and the second go on. `None`:
+/// they did not meet.
+fn meet_twice(meeting: &Meeting, world: &World, at: usize, until: usize) -> Option<Vec<String>> {
+    let (begin, begun) = mpsc::channel();
+    let (arrive, arrived) = mpsc::channel();
+    let (end, ended) = mpsc::channel::<()>();
+    let arrives = arrive.clone();
+    let first_stops = once_at(at, move || {
+        begin.send(()).unwrap();
+        arrived.recv().unwrap();
+    });
+    let second_stops = once_at(until, move || {
+        arrives.send(()).unwrap();
+        // Nothing is ever sent: the first has ended when its end of this is gone.
+        let _ = ended.recv();
+    });
+    thread::scope(|scope| {
+        let second = scope.spawn(move || {
+            begun.recv().ok()?;
+            let (result, _) = world.act(&meeting.second, second_stops);
+            // It may have ended before it came so far.
+            let _ = arrive.send(());
+            Some(result)
+        });
+        let (first, _) = world.act(&meeting.first, first_stops);
+        drop(end);
+        let second = second.join().unwrap()?;
+        Some(meeting.judge(world, [first, second]))
+    })
+}
+
+/// One stop is not enough to find everything: between a look and a write of each there is room for the other.
+#[test]
+fn a_reclaim_and_a_publisher_that_interrupt_each_other_end_whole() {
+    let reclaims = meetings().into_iter().filter(|meeting| meeting.reclaims);
+    for meeting in reclaims {
+        let ground = || meeting.ground(&|| World::new(Shape::Bucket));
+        let totals = [&meeting.first, &meeting.second].map(|it| ground().act_alone(it).unwrap());
+        let pairs = totals[0] * totals[1];
+        let mut met = 0;
+        // Evenly over all of them: an odd step comes to every request of both.
+        for pair in (0..pairs).step_by((pairs / 100) | 1) {
+            let (at, until) = (pair / totals[1], pair % totals[1]);
+            if let Some(wrong) = meet_twice(&meeting, &ground(), at, until) {
+                assert_eq!(wrong, [""; 0], "{}: {at}, {until}", meeting.what);
+                met += 1;
+            }
+        }
+        println!("{}: {met} double meetings", meeting.what);
+    }
+}
+
 #[test]
 fn a_publish_of_n_artifacts_asks_at_most_3n_and_24_times() {
-    for (built, count) in [
-        (BOTH, 2),
-        (
-            "linux-x86_64 netbsd-x86_64 freebsd-x86_64 openbsd-x86_64",
-            4,
-        ),
-    ] {
-        let world = World::new(Shape::Bucket);
-        let cargo = Cargo { built, ..WHOLE };
-        let asked = world.act_alone(&Actor::publishing("a", cargo)).unwrap();
-        println!("{count} artifacts: {asked} requests");
-        assert!(
-            asked <= 3 * count + 24,
-            "{count} artifacts: {asked} requests"
-        );
+    let four = "linux-x86_64 netbsd-x86_64 freebsd-x86_64 openbsd-x86_64";
+    for (built, count) in [(BOTH, 2), (four, 4)] {
+        let world = World::bucket(Rules::roomy());
+        for version in ["0.14.0", "0.15.0"] {
+            let cargo = Cargo {
+                version,
+                built,
+                ..WHOLE
+            };
+            let asked = world.act_alone(&Actor::publishing("a", cargo)).unwrap();
+            println!("{version}, {count} signed artifacts: {asked} requests");
+            assert!(asked <= 3 * count + 24, "{count} artifacts: {asked}");
+        }
     }
 }

@@ -2,17 +2,20 @@
 
 use crate::dist::Dist;
 use crate::gcs::Patience;
+use crate::index::Index;
 use crate::inventory::Inventory;
 use crate::manifest::SourceRecord;
 use crate::pointers::Pointers;
 use crate::process::Interrupt;
+use crate::process::Timed;
 use crate::publish::{Exceptions, Manner, Publishing};
 use crate::seal;
+use crate::sign::Signer;
 use crate::store::Store;
 use crate::ui::{Results, Talk, Ui};
 use crate::words::{Artifact, Digest, Facts, NodeName, Platform, SourceKind, Target, Version};
 use anyhow::Result;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::{Arc, OnceLock};
@@ -26,23 +29,28 @@ pub struct Cargo {
     pub built: &'static str,
     /// Makes its binaries differ from another's.
     pub salt: &'static str,
+    pub signed: bool,
 }
 
-/// Somebody who changes the store: a release, or a yank.
+/// Somebody who changes the store: a release, or a move of its pointers.
 pub struct Actor {
     pub name: &'static str,
     deed: Deed,
     parallel: usize,
+    reclaim: bool,
 }
+
+type Edit = dyn Fn(&mut Index) -> Result<()> + Send + Sync;
 
 pub enum Deed {
     Publish {
         _room: xshell::TempDir,
         dist: Box<Dist>,
-        source: SourceRecord,
+        source: Box<SourceRecord>,
         required: BTreeSet<Platform>,
+        signed: bool,
     },
-    Yank(Version),
+    Move(Box<Edit>),
 }
 
 pub fn platforms(text: &str) -> BTreeSet<Platform> {
@@ -53,33 +61,62 @@ pub fn platforms(text: &str) -> BTreeSet<Platform> {
 
 impl Actor {
     pub fn yanking(name: &'static str, yanked: &str) -> Arc<Actor> {
-        Arc::new(Actor {
-            name,
-            deed: Deed::Yank(version(yanked)),
-            parallel: 1,
-        })
+        let yanked = version(yanked);
+        Actor::moving(name, move |index| index.yank(&yanked))
+    }
+
+    pub fn moving(
+        name: &'static str,
+        edit: impl Fn(&mut Index) -> Result<()> + Send + Sync + 'static,
+    ) -> Arc<Actor> {
+        Arc::new(Actor::of(name, Deed::Move(Box::new(edit))))
     }
 
     pub fn publishing(name: &'static str, cargo: Cargo) -> Arc<Actor> {
+        Arc::new(Actor::of(name, deed(cargo)))
+    }
+
+    /// Several objects at once.
+    pub fn hurried(name: &'static str, cargo: Cargo) -> Arc<Actor> {
         Arc::new(Actor {
-            name,
-            deed: deed(cargo),
-            parallel: 1,
+            parallel: 4,
+            ..Actor::of(name, deed(cargo))
         })
     }
 
-    pub fn hurried(name: &'static str, cargo: Cargo) -> Arc<Actor> {
+    pub fn reclaiming(name: &'static str, cargo: Cargo) -> Arc<Actor> {
         Arc::new(Actor {
-            name,
-            deed: deed(cargo),
-            parallel: 4,
+            reclaim: true,
+            ..Actor::of(name, deed(cargo))
         })
+    }
+
+    fn of(name: &'static str, deed: Deed) -> Actor {
+        Actor {
+            name,
+            deed,
+            parallel: 1,
+            reclaim: false,
+        }
+    }
+
+    /// What never changes of what it publishes, by its name in a store.
+    pub fn files(&self) -> Vec<(String, Utf8PathBuf)> {
+        let Deed::Publish { dist, source, .. } = &self.deed else {
+            return Vec::new();
+        };
+        let entries = dist.directory().read_dir_utf8().unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().to_string());
+        names
+            .filter(|name| name.starts_with("ballistics"))
+            .map(|name| (format!("{}/{name}", source.version), dist.path(&name)))
+            .collect()
     }
 
     pub fn act(&self, store: &Store) -> Result<()> {
         store.preflight()?;
         match &self.deed {
-            Deed::Yank(version) => {
+            Deed::Move(edit) => {
                 let pointers = Pointers {
                     store,
                     project: &inventory().project,
@@ -87,13 +124,14 @@ impl Actor {
                     ui: quiet(),
                     interrupt: interrupt(),
                 };
-                let change = pointers.change(&|index| index.yank(version))?;
-                pointers.refresh(change.index).map(drop)
+                let change = pointers.change(edit)?;
+                pointers.follow(&change).map(drop)
             }
             Deed::Publish {
                 dist,
                 source,
                 required,
+                signed,
                 ..
             } => {
                 let publishing = Publishing {
@@ -102,14 +140,15 @@ impl Actor {
                     inventory: inventory(),
                     source,
                     required,
-                    signer: None,
+                    signer: signed.then(signer),
                     base_url: BASE_URL,
-                    installer_template: Utf8Path::new(concat!(
-                        env!("CARGO_MANIFEST_DIR"),
-                        "/../install.sh"
-                    )),
+                    installer_template: concat!(env!("CARGO_MANIFEST_DIR"), "/../install.sh")
+                        .into(),
                     manner: Manner::Permanent,
-                    exceptions: Exceptions::default(),
+                    exceptions: Exceptions {
+                        reclaim: self.reclaim,
+                        ..Exceptions::default()
+                    },
                     parallel: self.parallel,
                     ui: quiet(),
                     interrupt: interrupt(),
@@ -143,12 +182,14 @@ pub fn deed(cargo: Cargo) -> Deed {
         build(&dist, platform, cargo);
     }
     let required = platforms(cargo.required);
-    seal::seal_version(&dist, project, &required, None).unwrap();
+    let signer = cargo.signed.then(signer);
+    seal::seal_version(&dist, project, &required, signer).unwrap();
     Deed::Publish {
         _room: room,
         dist: Box::new(dist),
-        source,
+        source: Box::new(source),
         required,
+        signed: cargo.signed,
     }
 }
 
@@ -177,7 +218,7 @@ pub fn build(dist: &Dist, platform: Platform, cargo: Cargo) {
     dist.keep(&partial, Digest::zero(), artifact).unwrap();
 }
 
-pub const INVENTORY: &str = r#"
+const PROJECT: &str = r#"
 [project]
 package = "ballistics-engine"
 binary = "ballistics"
@@ -186,9 +227,40 @@ repository = "https://github.com/ajokela/ballistics-engine"
 
 pub const BASE_URL: &str = "https://ballistics.zip";
 
+/// A key that signs, for as long as the tests run.
+struct Key {
+    _room: xshell::TempDir,
+    inventory: Inventory,
+    signer: Signer,
+}
+
+fn key() -> &'static Key {
+    static ONCE: OnceLock<Key> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        let room = xshell::Shell::new().unwrap().create_temp_dir().unwrap();
+        let path = room.path().join("key").to_str().unwrap().to_string();
+        let made = Timed::new("ssh-keygen", Duration::from_secs(60))
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", &path])
+            .run()
+            .unwrap();
+        assert!(made.status.success(), "{}", made.complaint());
+        let public = fs::read_to_string(format!("{path}.pub")).unwrap();
+        let keys = [public.trim_end().to_string()];
+        let publish = format!("[publish]\nsigning_key = {path:?}\nrelease_keys = {keys:?}\n");
+        Key {
+            inventory: Inventory::parse("nodes.toml", &format!("{PROJECT}{publish}")).unwrap(),
+            signer: Signer::open(&path, &keys).unwrap(),
+            _room: room,
+        }
+    })
+}
+
+pub fn signer() -> &'static Signer {
+    &key().signer
+}
+
 pub fn inventory() -> &'static Inventory {
-    static ONCE: OnceLock<Inventory> = OnceLock::new();
-    ONCE.get_or_init(|| Inventory::parse("nodes.toml", INVENTORY).unwrap())
+    &key().inventory
 }
 
 pub fn quiet() -> &'static Ui {

@@ -1,16 +1,21 @@
 //! What a reader can see of a store at any moment, and what is wrong with it.
 
+use super::actor::{inventory, signer, BASE_URL};
+use crate::formula;
 use crate::index::{sum_line, Index};
 use crate::manifest::Manifest;
-use crate::words::Digest;
-use std::collections::BTreeMap;
+use crate::words::{Digest, Version};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Mutex;
 
 type Objects = BTreeMap<String, Vec<u8>>;
 
 /// Remembers what it saw: what never changes, and what only grows.
 #[derive(Default)]
 pub struct Reader {
+    /// Names that nothing lists may be taken over.
+    pub reclaims: bool,
     seen: Objects,
     serials: BTreeMap<String, u64>,
     index: Index,
@@ -18,9 +23,11 @@ pub struct Reader {
 
 impl Reader {
     pub fn look(&mut self, objects: &Objects, serials: &BTreeMap<String, u64>) -> Vec<String> {
-        let mut wrong = what_is_wrong(objects);
+        let may_change = |index: &Index, name: &str| self.reclaims && !lists(index, name);
+        let mut wrong = what_is_wrong(objects, &|name| may_change(&index(objects), name));
         for (name, bytes) in objects.iter().filter(|(name, _)| never_changes(name)) {
-            if self.seen.get(name).is_some_and(|before| before != bytes) {
+            let before = self.seen.get(name);
+            if before.is_some_and(|before| before != bytes) && !may_change(&self.index, name) {
                 wrong.push(format!("{name} changed"));
             }
             self.seen.insert(name.clone(), bytes.clone());
@@ -30,6 +37,7 @@ impl Reader {
             "versions.txt",
             "catalog.txt",
             "latest-version.txt",
+            formula::FILE,
         ] {
             let (before, now) = (self.serials.get(name), serials.get(name));
             if before > now {
@@ -58,6 +66,16 @@ fn never_changes(name: &str) -> bool {
     name.contains("/ballistics")
 }
 
+/// A file of something that the index lists, or what stands beside one.
+fn lists(index: &Index, name: &str) -> bool {
+    let name = name.trim_end_matches(".sig").trim_end_matches(".sha256");
+    index.versions.iter().any(|(version, entry)| {
+        let mut platforms = entry.platforms.keys();
+        name == format!("{version}/ballistics-engine-{version}.crate")
+            || platforms.any(|it| name == format!("{version}/ballistics-{version}-{it}"))
+    })
+}
+
 fn index(objects: &Objects) -> Index {
     objects
         .get("index.json")
@@ -72,11 +90,11 @@ fn text(objects: &Objects, name: &str) -> String {
 
 /// Every file that a reader can come to has its sidecar; everything that the index lists is there, and in the version's own
 /// lists; the views name nothing that the index does not have.
-fn what_is_wrong(objects: &Objects) -> Vec<String> {
+fn what_is_wrong(objects: &Objects, may_change: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, bytes) in objects.iter().filter(|(name, _)| never_changes(name)) {
-        let suffix = name.ends_with(".sha256");
-        if !suffix && text(objects, &format!("{name}.sha256")) != format!("{}\n", Digest::of(bytes))
+        let beside = name.ends_with(".sha256") || name.ends_with(".sig") || may_change(name);
+        if !beside && text(objects, &format!("{name}.sha256")) != format!("{}\n", Digest::of(bytes))
         {
             wrong.push(format!("{name} is there, and its sidecar does not say so"));
         }
@@ -91,6 +109,9 @@ fn what_is_wrong(objects: &Objects) -> Vec<String> {
             let bytes = objects.get(&format!("{version}/{file}"));
             if bytes.map(|bytes| Digest::of(bytes)) != Some(listed.sha256.clone()) {
                 wrong.push(format!("{file} is listed, and is not there as listed"));
+            }
+            if listed.signed && !is_signed(objects, version, &file, &listed.sha256) {
+                wrong.push(format!("{file} is listed as signed, and is not"));
             }
             if !sums.contains(&sum_line(&listed.sha256, &file)) {
                 wrong.push(format!("{file} is listed, and not in SHA256SUMS"));
@@ -110,9 +131,26 @@ fn what_is_wrong(objects: &Objects) -> Vec<String> {
     wrong
 }
 
+/// By the key of the tests; what was found good once is not asked about again.
+fn is_signed(objects: &Objects, version: &Version, file: &str, sha256: &Digest) -> bool {
+    static GOOD: Mutex<BTreeSet<(String, Digest, Vec<u8>)>> = Mutex::new(BTreeSet::new());
+    let Some(signature) = objects.get(&format!("{version}/{file}.sha256.sig")) else {
+        return false;
+    };
+    let asked = (file.to_string(), sha256.clone(), signature.clone());
+    if GOOD.lock().unwrap().contains(&asked) {
+        return true;
+    }
+    let good = signer().verifies(sha256, file, signature).unwrap();
+    if good {
+        GOOD.lock().unwrap().insert(asked);
+    }
+    good
+}
+
 fn dangling(objects: &Objects, index: &Index) -> Vec<String> {
     let mut wrong = Vec::new();
-    let lists = |version: &str, platform: &str| {
+    let has = |version: &str, platform: &str| {
         let mut versions = index.versions.iter();
         versions.any(|(have, entry)| {
             let mut platforms = entry.platforms.keys();
@@ -121,14 +159,24 @@ fn dangling(objects: &Objects, index: &Index) -> Vec<String> {
     };
     for line in text(objects, "versions.txt").lines() {
         let (platform, version) = line.split_once(':').unwrap();
-        if !lists(version, platform) {
+        if !has(version, platform) {
             wrong.push(format!("versions.txt names {version} for {platform}"));
         }
     }
     for line in text(objects, "catalog.txt").lines() {
         let words: Vec<&str> = line.split(' ').collect();
-        if !lists(words[1], words[0]) {
+        if !has(words[1], words[0]) {
             wrong.push(format!("catalog.txt names {line}"));
+        }
+    }
+    let formula = text(objects, formula::FILE);
+    for url in formula.split("url \"").skip(1) {
+        let name = url.split('"').next().unwrap();
+        let name = name.trim_start_matches(BASE_URL).trim_start_matches('/');
+        let sha256 = url.split("sha256 \"").nth(1).map(|rest| &rest[..64]);
+        let there = objects.get(name).map(|bytes| Digest::of(bytes).to_string());
+        if never_changes(name) && (!lists(index, name) || there.as_deref() != sha256) {
+            wrong.push(format!("the formula names {name}"));
         }
     }
     let latest = text(objects, "latest-version.txt");
@@ -145,12 +193,14 @@ fn dangling(objects: &Objects, index: &Index) -> Vec<String> {
 pub fn unfinished(objects: &Objects) -> Vec<String> {
     let index = index(objects);
     let views = index.views();
+    let formula = formula::render(&inventory().project, BASE_URL, &index);
     [
         ("versions.txt", views.versions),
         ("catalog.txt", views.catalog),
         ("latest-version.txt", views.latest),
     ]
     .into_iter()
+    .chain(formula.map(|formula| (formula::FILE, formula)))
     .filter(|(name, expected)| text(objects, name) != *expected)
     .map(|(name, expected)| format!("{name} is not {expected:?}"))
     .chain((!objects.contains_key("install.sh")).then(|| "there is no install.sh".to_string()))
@@ -163,7 +213,8 @@ pub fn files(root: &Path) -> Objects {
     let mut objects = Objects::new();
     let index = |name: &str| name == "index.json";
     let view = |name: &str| !name.contains('/') && !index(name);
-    let binary = |name: &str| never_changes(name) && !name.ends_with(".sha256");
+    let beside = |name: &str| name.ends_with(".sha256") || name.ends_with(".sig");
+    let binary = |name: &str| never_changes(name) && !beside(name);
     read(root, &view, &mut objects);
     read(root, &index, &mut objects);
     read(root, &binary, &mut objects);

@@ -47,18 +47,24 @@ pub enum Meddle {
 
 impl World {
     pub fn new(kind: Shape) -> World {
-        World::with(match kind {
-            Shape::Bucket => Ground::Bucket(Fake::start(Rules {
-                tokens: ["a", "b", "c"].map(String::from).into(),
-                ..Rules::default()
-            })),
+        match kind {
+            Shape::Bucket => World::bucket(Rules::default()),
             Shape::Directory => {
-                Ground::Directory(xshell::Shell::new().unwrap().create_temp_dir().unwrap())
+                let room = xshell::Shell::new().unwrap().create_temp_dir();
+                World::with(Ground::Directory(room.unwrap()))
             }
-        })
+        }
     }
 
-    pub fn with(ground: Ground) -> World {
+    /// With a login for each actor.
+    pub fn bucket(rules: Rules) -> World {
+        World::with(Ground::Bucket(Fake::start(Rules {
+            tokens: ["a", "b", "c"].map(String::from).into(),
+            ..rules
+        })))
+    }
+
+    fn with(ground: Ground) -> World {
         let world = World(Arc::new(Place {
             ground,
             reader: Mutex::default(),
@@ -74,6 +80,27 @@ impl World {
             });
         }
         world
+    }
+
+    /// A world in which names that nothing lists may be taken over.
+    pub fn that_reclaims(self) -> World {
+        self.0.reader.lock().unwrap().reclaims = true;
+        self
+    }
+
+    /// What a publisher leaves that dies before its commit.
+    pub fn leave(&self, dead: &Actor) {
+        for (name, path) in dead.files() {
+            let bytes = fs::read(path).unwrap();
+            match &self.0.ground {
+                Ground::Bucket(fake) => fake.put(&name, &bytes),
+                Ground::Directory(root) => {
+                    let path = root.path().join(name);
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(path, bytes).unwrap();
+                }
+            }
+        }
     }
 
     /// Lets an actor act; `meddling` is asked before each of its requests. Returns what became of it and how many requests it sent.
@@ -164,8 +191,21 @@ impl World {
         violations
     }
 
+    /// True if it was there.
+    pub fn remove(&self, name: &str) -> bool {
+        let was_there = self.0.objects().contains_key(name);
+        match &self.0.ground {
+            Ground::Bucket(fake) => fake.remove(name),
+            Ground::Directory(root) => drop(fs::remove_file(root.path().join(name))),
+        }
+        was_there
+    }
+
     pub fn listed(&self) -> Vec<String> {
-        let index = Index::parse(&self.0.objects()["index.json"]).unwrap();
+        let objects = self.0.objects();
+        let index = objects.get("index.json");
+        let index = index.map(|text| Index::parse(text).unwrap());
+        let index = index.unwrap_or_default();
         let versions = index.versions.iter();
         versions
             .flat_map(|(version, entry)| {

@@ -1,0 +1,87 @@
+//! The objects of a version that never change, and the order in which they travel.
+
+use super::Publishing;
+use crate::index::Entry;
+use crate::words::{Digest, ObjectName};
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use std::fs;
+
+/// One object that never changes, on its way into the store.
+pub struct Piece {
+    pub name: ObjectName,
+    pub path: Utf8PathBuf,
+    /// What was checked, so that nothing else travels.
+    pub sha256: Digest,
+    pub kind: Kind,
+    pub wave: Wave,
+}
+
+/// Each goes when all of those before are there: a version gets its source before its binaries, and a name is claimed for
+/// exactly its bytes before they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wave {
+    SourceClaims,
+    Source,
+    Claims,
+    Binaries,
+}
+
+impl Wave {
+    pub const ALL: [Wave; 4] = [
+        Wave::SourceClaims,
+        Wave::Source,
+        Wave::Claims,
+        Wave::Binaries,
+    ];
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sidecar,
+    /// Over the file of this name and digest; another of the release keys may have made the one in the store.
+    Signature(String, Digest),
+    Content,
+}
+
+impl Publishing<'_> {
+    /// In the order of their waves.
+    pub(super) fn pieces(&self, entry: &Entry) -> Result<Vec<Piece>> {
+        let source = (self.source.file.clone(), &self.source.sha256);
+        let mut pieces = self.family(source, Wave::SourceClaims, Wave::Source)?;
+        for (platform, listed) in &entry.platforms {
+            let artifact = (self.dist.artifact_file(*platform), &listed.sha256);
+            pieces.extend(self.family(artifact, Wave::Claims, Wave::Binaries)?);
+        }
+        pieces.sort_by_key(|piece| piece.wave);
+        Ok(pieces)
+    }
+
+    /// A file, its sidecar and its signature.
+    fn family(
+        &self,
+        (file, sha256): (String, &Digest),
+        claims: Wave,
+        content: Wave,
+    ) -> Result<Vec<Piece>> {
+        let sidecar = Digest::of(format!("{sha256}\n").as_bytes());
+        let piece = |suffix: &str, sha256: Digest, kind: Kind, wave: Wave| Piece {
+            name: self.object(&format!("{file}{suffix}")),
+            path: self.dist.path(&format!("{file}{suffix}")),
+            sha256,
+            kind,
+            wave,
+        };
+        let mut family = vec![
+            piece(".sha256", sidecar, Kind::Sidecar, claims),
+            piece("", sha256.clone(), Kind::Content, content),
+        ];
+        if self.signer.is_some() {
+            let path = self.dist.path(&format!("{file}.sha256.sig"));
+            let signature = fs::read(&path).with_context(|| format!("reading {path}"))?;
+            let kind = Kind::Signature(file.clone(), sha256.clone());
+            family.push(piece(".sha256.sig", Digest::of(&signature), kind, claims));
+        }
+        Ok(family)
+    }
+}
