@@ -13,7 +13,7 @@ mod web;
 
 use crate::inventory::PublicReading;
 use crate::process::Interrupt;
-use crate::store::{Generation, Held, Object, Stat, Written};
+use crate::store::{changed_meanwhile, Generation, Held, Object, Stat, Written};
 use crate::words::{refuse, Digest, ObjectName};
 use anyhow::{bail, ensure, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -29,7 +29,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Mutex;
 use std::time::Instant;
-pub use web::Web;
+pub use web::{Found, Web};
 
 pub struct Bucket {
     name: String,
@@ -230,14 +230,17 @@ impl Bucket {
         })
     }
 
-    /// Creates an object from a file; `sent` is told how many bytes of it went out.
+    /// Creates an object from a file that has this hash; `sent` is told how many bytes of it went out.
     pub fn create(
         &self,
         name: &ObjectName,
         path: &Utf8Path,
+        sha256: &Digest,
         sent: &(dyn Fn(u64) + Sync),
     ) -> Result<Written> {
+        // Should the file change after this, the hash that travels with it does not fit, and Google refuses it.
         let here = Fingerprint::of_file(path)?;
+        ensure!(here.sha256 == *sha256, changed_meanwhile(path));
         let metadata = BTreeMap::from([(SHA256, here.sha256.to_string())]);
         let upload = Upload {
             name,

@@ -377,7 +377,7 @@ impl Import<'_> {
     }
 
     fn create(&self, name: &ObjectName, path: &Utf8Path, sha256: &Digest) -> Result<()> {
-        if self.store.create(name, path, &|_| {})? == Written::Done {
+        if self.store.create(name, path, sha256, &|_| {})? == Written::Done {
             return Ok(());
         }
         match self.store.digest(name)? {

@@ -16,7 +16,7 @@ use crate::pointers::{Change, Pointers};
 use crate::process::Interrupt;
 use crate::seal;
 use crate::sign::Signer;
-use crate::store::{Generation, Held, Stat, Store, Written};
+use crate::store::{changed_meanwhile, Generation, Held, Stat, Store, Written};
 use crate::ui::Ui;
 use crate::upload::{self, Progress};
 use crate::words::{refuse, Digest, ObjectName, Platform, Version};
@@ -263,8 +263,10 @@ impl Publishing<'_> {
 
     /// Create-only: the same bytes are done, other bytes stop everything.
     fn upload(&self, piece: &Piece, entry: &Entry, sent: &(dyn Fn(u64) + Sync)) -> Result<()> {
-        let Piece { name, path, .. } = piece;
-        if self.store.create(name, path, sent)? == Written::Done {
+        let Piece {
+            name, path, sha256, ..
+        } = piece;
+        if self.store.create(name, path, sha256, sent)? == Written::Done {
             self.ui.event("created", json!({"object": name.as_str()}));
             return Ok(());
         }
@@ -300,6 +302,9 @@ impl Publishing<'_> {
     fn take_over(&self, piece: &Piece, there: &Generation) -> Result<()> {
         let Piece { name, path, .. } = piece;
         let bytes = fs::read(path).with_context(|| format!("reading {path}"))?;
+        if Digest::of(&bytes) != piece.sha256 {
+            bail!(changed_meanwhile(path));
+        }
         match self.store.replace(name, &bytes, there, 0)? {
             Written::Done => Ok(()),
             Written::Refused => bail!(

@@ -102,6 +102,13 @@ pub fn headers_of(name: &ObjectName) -> Headers {
     }
 }
 
+/// Of a file that was checked, and is not the same any more when it is to travel.
+pub fn changed_meanwhile(file: &Utf8Path) -> String {
+    format!(
+        "{file} was changed while it was published; `cargo xtask dist` and `checksum` make it anew"
+    )
+}
+
 impl Store {
     /// A bucket is not contacted yet.
     pub fn open(location: &str, access: &Access) -> Result<Store> {
@@ -248,17 +255,24 @@ impl Store {
         }
     }
 
-    /// Creates an object from a file; refused if the name is taken. `sent` is told of the bytes that travel.
+    /// Creates an object from a file that holds what was checked; refused if the name is taken. `sent` is told of the bytes that travel.
     pub fn create(
         &self,
         name: &ObjectName,
         file: &Utf8Path,
+        sha256: &Digest,
         sent: &(dyn Fn(u64) + Sync),
     ) -> Result<Written> {
         match self {
-            Store::Dir(store) => store.create(name, file),
-            Store::Gcs(bucket) => bucket.create(name, file, sent),
-            Store::Gsutil(bucket) => bucket.create(name, file, sent),
+            Store::Dir(store) => store.create(name, file, sha256),
+            Store::Gcs(bucket) => bucket.create(name, file, sha256, sent),
+            Store::Gsutil(bucket) => {
+                let opened = File::open(file).with_context(|| format!("reading {file}"))?;
+                if Digest::of_reader(opened)?.0 != *sha256 {
+                    bail!(changed_meanwhile(file));
+                }
+                bucket.create(name, file, sent)
+            }
         }
     }
 

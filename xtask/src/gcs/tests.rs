@@ -63,7 +63,7 @@ fn file(text: &[u8]) -> Room {
 }
 
 fn create(bucket: &Bucket, text: &[u8]) -> Result<Written> {
-    bucket.create(&binary(), &file(text).path, &|_| {})
+    bucket.create(&binary(), &file(text).path, &Digest::of(text), &|_| {})
 }
 
 /// The first so many writes meet this fate.
@@ -85,9 +85,10 @@ fn an_object_is_created_once_with_its_headers_and_hash() {
     let bucket = open(&fake, Some("secret"));
     let sent = AtomicUsize::new(0);
     let room = file(b"bytes");
-    let written = bucket.create(&binary(), &room.path, &|bytes| {
+    let count = |bytes| {
         sent.fetch_add(bytes as usize, Ordering::SeqCst);
-    });
+    };
+    let written = bucket.create(&binary(), &room.path, &Digest::of(b"bytes"), &count);
     assert_eq!(written.unwrap(), Written::Done);
     assert_eq!(sent.into_inner(), 5);
     assert_eq!(create(&bucket, b"others").unwrap(), Written::Refused);
@@ -100,6 +101,20 @@ fn an_object_is_created_once_with_its_headers_and_hash() {
         bucket.digest(&binary()).unwrap(),
         Some(Digest::of(b"bytes"))
     );
+}
+
+#[test]
+fn a_file_that_is_not_what_was_checked_is_not_sent() {
+    let fake = Fake::start(strict());
+    let bucket = open(&fake, Some("secret"));
+    let room = file(b"edited");
+    let written = bucket.create(&binary(), &room.path, &Digest::of(b"checked"), &|_| {});
+    let error = written.unwrap_err().to_string();
+    assert!(
+        error.contains("was changed while it was published"),
+        "{error}"
+    );
+    assert!(fake.asked().is_empty());
 }
 
 #[test]

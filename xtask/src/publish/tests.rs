@@ -170,6 +170,34 @@ fn a_move_of_the_pointers_that_is_killed_anywhere_is_repaired_by_running_it_agai
     }
 }
 
+/// An edit in `dist/` while a publish runs goes nowhere.
+#[test]
+fn a_file_that_is_edited_meanwhile_is_not_published() {
+    for kind in BOTH_KINDS {
+        let total = World::new(kind)
+            .act_alone(&Actor::publishing("a", WHOLE))
+            .unwrap();
+        let mut refused = 0;
+        for point in 0..total {
+            let (world, publisher) = (World::new(kind), Actor::publishing("a", WHOLE));
+            let edited = publisher.clone();
+            let edit = once_at(point, move || {
+                for (_, path) in edited.files() {
+                    std::fs::write(path, "edited").unwrap();
+                }
+            });
+            let (result, _) = world.act(&publisher, edit);
+            refused += usize::from(result.is_err());
+            let wrong = world.violations();
+            // One that was stopped need not have finished.
+            let ended = result.is_ok() || wrong.iter().any(|what| what.contains("after"));
+            assert!(!ended || wrong.is_empty(), "{kind:?} {point}: {wrong:?}");
+        }
+        println!("{kind:?}: edited at {total} points, refused at {refused}");
+        assert!(refused > 5, "{kind:?}: refused at {refused} of {total}");
+    }
+}
+
 /// Somebody cleans up in the store while a publish runs. Between the last look and the commit nothing helps.
 #[test]
 fn what_is_gone_before_the_last_look_is_not_committed() {

@@ -1,11 +1,11 @@
 //! A directory as a store: a link creates, a rename replaces, and a lock keeps one change from another.
 
-use super::{Generation, Held, Object, Stat, Written};
+use super::{changed_meanwhile, Generation, Held, Object, Stat, Written};
 use crate::files::{self, make_directory, remove_if_there, sync_directory, write_whole, PARTIAL};
 use crate::index::Views;
 use crate::process::Timed;
 use crate::words::{refuse, Digest, ObjectName, Version};
-use anyhow::{anyhow, Context, Result};
+use anyhow::{anyhow, bail, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -228,7 +228,7 @@ impl DirStore {
     }
 
     /// By a hard link: the name appears at once, whole, and never over another.
-    pub fn create(&self, name: &ObjectName, file: &Utf8Path) -> Result<Written> {
+    pub fn create(&self, name: &ObjectName, file: &Utf8Path, sha256: &Digest) -> Result<Written> {
         step!(self, Open, name.as_str());
         let path = self.path(name);
         let directory = path.parent().expect("an object lies in a directory");
@@ -244,7 +244,13 @@ impl DirStore {
         remove_if_there(&partial)?;
         let copied = copy_synced(file, &partial);
         step!(self, Inside, "copied");
-        let linked = copied.and_then(|()| fs::hard_link(&partial, &path));
+        // The copy is what readers get, so it is the copy that is compared.
+        let copied = copied.and_then(|()| Digest::of_reader(File::open(&partial)?));
+        if copied.as_ref().is_ok_and(|(copied, _)| copied != sha256) {
+            remove_if_there(&partial)?;
+            bail!(changed_meanwhile(file));
+        }
+        let linked = copied.and_then(|_| fs::hard_link(&partial, &path));
         step!(self, Inside, "linked");
         remove_if_there(&partial)?;
         match linked {
@@ -427,13 +433,25 @@ mod tests {
         let (a, b) = (root.join("a"), root.join("b"));
         fs::write(&a, "a").unwrap();
         fs::write(&b, "b").unwrap();
-        assert_eq!(store.create(&name(), &a, &|_| {}).unwrap(), Written::Done);
-        assert_eq!(
-            store.create(&name(), &b, &|_| {}).unwrap(),
-            Written::Refused
-        );
+        let create = |file, text: &[u8]| store.create(&name(), file, &Digest::of(text), &|_| {});
+        assert_eq!(create(&a, b"a").unwrap(), Written::Done);
+        assert_eq!(create(&b, b"b").unwrap(), Written::Refused);
         assert_eq!(store.read(&name()).unwrap().unwrap().bytes, b"a");
         assert_eq!(store.digest(&name()).unwrap(), Some(Digest::of(b"a")));
+    }
+
+    #[test]
+    fn a_file_that_is_not_what_was_checked_gets_no_name() {
+        let (_directory, store, root) = room();
+        let file = root.join("a");
+        fs::write(&file, "edited").unwrap();
+        let written = store.create(&name(), &file, &Digest::of(b"checked"), &|_| {});
+        let error = written.unwrap_err().to_string();
+        assert!(
+            error.contains("was changed while it was published"),
+            "{error}"
+        );
+        assert!(store.names().unwrap().iter().all(|name| name == ".lock"));
     }
 
     #[test]
@@ -443,7 +461,9 @@ mod tests {
             let create = |i: usize| {
                 let file = root.join(i.to_string());
                 fs::write(&file, i.to_string()).unwrap();
-                usize::from(store.create(&name(), &file, &|_| {}).unwrap() == Written::Done)
+                let sha256 = Digest::of(i.to_string().as_bytes());
+                let written = store.create(&name(), &file, &sha256, &|_| {});
+                usize::from(written.unwrap() == Written::Done)
             };
             let threads: Vec<_> = (0..8).map(|i| scope.spawn(move || create(i))).collect();
             threads
