@@ -94,6 +94,7 @@ mod tests {
             source_sha256: Some(Digest::of(b"s")),
             development: false,
             promoted: false,
+            promoted_at: None,
             yanked: false,
             required: Default::default(),
             platforms: platforms

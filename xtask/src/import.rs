@@ -408,6 +408,7 @@ fn entry(files: &[&Found], promoted: bool) -> Entry {
         source_sha256: None,
         development: false,
         promoted,
+        promoted_at: None,
         yanked: false,
         required: platforms.keys().copied().collect(),
         platforms,

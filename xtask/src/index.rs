@@ -36,6 +36,9 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub development: bool,
     pub promoted: bool,
+    /// The serial of the index that first did: a publish that was killed since may not have written its installer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted_at: Option<u64>,
     pub yanked: bool,
     /// What has to be in before the version is promoted by itself.
     pub required: BTreeSet<Platform>,
@@ -63,6 +66,11 @@ pub enum Standing {
 }
 
 impl Entry {
+    fn promote(&mut self, serial: u64) {
+        self.promoted = true;
+        self.promoted_at.get_or_insert(serial);
+    }
+
     /// From what it was made, for people.
     pub fn origin(&self) -> String {
         match (&self.commit, &self.source_sha256) {
@@ -185,8 +193,8 @@ impl Index {
         }
         // The same source has got its tag: from now on it stays.
         listed.development &= entry.development;
-        if listed.missing().is_empty() {
-            listed.promoted = true;
+        if !listed.promoted && listed.missing().is_empty() {
+            listed.promote(self.serial + 1);
         }
         self.settle_claim(version);
         self.changed();
@@ -201,11 +209,12 @@ impl Index {
 
     /// Lets people have `version`, and everything newer that is promoted: ends a rollback.
     pub fn promote(&mut self, version: &Version) -> Result<()> {
+        let serial = self.serial + 1;
         let entry = self.listed(version)?;
         if entry.yanked {
             bail!("{version} was yanked; `cargo xtask yank {version} --undo` takes that back");
         }
-        entry.promoted = true;
+        entry.promote(serial);
         self.hold = None;
         self.changed();
         Ok(())
@@ -429,6 +438,7 @@ mod tests {
             source_sha256: Some(Digest::of(b"source")),
             development: false,
             promoted: false,
+            promoted_at: None,
             yanked: false,
             required: required.split_whitespace().map(platform).collect(),
             platforms: built
@@ -638,6 +648,23 @@ mod tests {
         assert_eq!(index.standing(&version("0.15.0")), Some(Standing::Held));
         index.promote(&version("0.13.0")).unwrap();
         assert_eq!(index.latest, Some(version("0.15.0")));
+    }
+
+    #[test]
+    fn a_version_keeps_the_serial_that_first_offered_it() {
+        let (v, mut index) = (version("0.14.0"), Index::default());
+        let required = "linux-x86_64 netbsd-x86_64";
+        index
+            .merge(&v, &entry(required, "linux-x86_64", ""))
+            .unwrap();
+        assert_eq!(index.versions[&v].promoted_at, None);
+        index
+            .merge(&v, &entry(required, "netbsd-x86_64", ""))
+            .unwrap();
+        assert_eq!(index.versions[&v].promoted_at, Some(2));
+        index.roll_back(&v).unwrap();
+        index.promote(&v).unwrap();
+        assert_eq!(index.versions[&v].promoted_at, Some(2));
     }
 
     #[test]

@@ -335,9 +335,10 @@ impl Publishing<'_> {
 
     fn is_installer_due(&self, change: &Change, index: &Index, there: &Stat) -> bool {
         let version = &self.source.version;
+        // Written once since this version was first offered, by its own publish or a later one: that is at least as new.
+        let promoted_at = index.versions.get(version).and_then(|it| it.promoted_at);
         let was_killed = index.latest.as_ref() == Some(version)
-            && !change.changed()
-            && there.serial < index.serial;
+            && promoted_at.is_some_and(|serial| there.serial < serial);
         change.moved_latest() || was_killed || self.exceptions.refresh_installer
     }
 

@@ -80,6 +80,7 @@ pub fn entry(
         source_sha256: Some(source.sha256.clone()),
         development: !source.tagged,
         promoted: false,
+        promoted_at: None,
         yanked: false,
         required: required.clone(),
         platforms: listed.collect(),

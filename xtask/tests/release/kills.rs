@@ -164,4 +164,14 @@ fn an_installer_that_a_killed_publish_did_not_write_is_written_by_the_next() {
     project.git("checkout --quiet HEAD~1");
     project.xtask(&line).exits(0);
     assert!(fs::read(store.join("install.sh")).unwrap() == new);
+    // Nor does a rerun of the latest version where install.sh is older, whatever has moved the index since.
+    project.git("checkout --quiet -");
+    project.replace("install.sh", "set -eu # newer", "set -eu");
+    for moved in ["rollback 0.14.0", "promote 0.15.0"] {
+        project
+            .xtask(&format!("{moved} --to {}", store.display()))
+            .exits(0);
+    }
+    project.xtask(&line).exits(0);
+    assert!(fs::read(store.join("install.sh")).unwrap() == new);
 }
