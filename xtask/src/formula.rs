@@ -1,32 +1,70 @@
-//! The Homebrew formula of a store's latest version. Values in, text out.
+//! The Homebrew formula of the newest version that people get and Homebrew can have. Values in, text out.
 
-use crate::index::Index;
+use crate::index::{Entry, Index};
 use crate::inventory::Project;
-use crate::words::{artifact_file, Arch, Os, Platform};
+use crate::words::{artifact_file, Arch, Os, Platform, Version};
 use std::fmt::Write;
 
 /// What a store's root calls it.
 pub const FILE: &str = "ballistics.rb";
 
-/// `None` while no version is latest, or none of Homebrew's platforms is in it.
+/// `None` while nothing in the store is for Homebrew. Once there is a formula there always is one: when nobody is to get any
+/// version any more, it is one that says so.
 pub fn render(project: &Project, base_url: &str, index: &Index) -> Option<String> {
-    let version = index.latest.as_ref()?;
-    let entry = index.versions.get(version)?;
+    let base_url = as_url(base_url);
+    let mut offered = index.complete().rev();
+    let newest = offered.find_map(|(version, entry)| {
+        let systems = systems(project, &base_url, version, entry);
+        (!systems.is_empty()).then_some((version, systems))
+    });
+    match newest {
+        Some((version, systems)) => {
+            let version = format!("  version \"{version}\"\n");
+            Some(class(project, &version, &systems))
+        }
+        None if is_for_homebrew(index) => {
+            // Homebrew wants a URL and a version of every formula, and a date of one that is disabled.
+            let url = ruby_string(&format!("{base_url}/latest-version.txt"));
+            let version = format!("  url {url}\n  version \"0\"\n");
+            let disabled =
+                "  disable! date: \"2000-01-01\", because: \"has no version that is offered\"\n\n";
+            Some(class(project, &version, disabled))
+        }
+        None => None,
+    }
+}
+
+fn is_for_homebrew(index: &Index) -> bool {
+    let mut platforms = index
+        .versions
+        .values()
+        .flat_map(|entry| entry.platforms.keys());
+    platforms.any(|platform| {
+        let mut blocks = SYSTEMS.iter();
+        blocks.any(|(os, _)| *os == platform.os())
+    })
+}
+
+const SYSTEMS: [(Os, &str); 2] = [(Os::Macos, "on_macos"), (Os::Linux, "on_linux")];
+const MACHINES: [(Arch, &str); 2] = [(Arch::Aarch64, "on_arm"), (Arch::X86_64, "on_intel")];
+
+fn systems(project: &Project, base_url: &str, version: &Version, entry: &Entry) -> String {
     let mut systems = String::new();
-    for (os, block) in [(Os::Macos, "on_macos"), (Os::Linux, "on_linux")] {
+    for (os, block) in SYSTEMS {
         let mut machines = String::new();
-        for (arch, block) in [(Arch::Aarch64, "on_arm"), (Arch::X86_64, "on_intel")] {
-            let platform =
-                Platform::all().find(|platform| (platform.os(), platform.arch()) == (os, arch))?;
-            let Some(listed) = entry.platforms.get(&platform) else {
+        for (arch, block) in MACHINES {
+            let mut platforms = Platform::all();
+            let platform = platforms.find(|it| (it.os(), it.arch()) == (os, arch));
+            let Some((platform, listed)) =
+                platform.and_then(|it| entry.platforms.get_key_value(&it))
+            else {
                 continue;
             };
-            let file = artifact_file(&project.binary, version, platform);
-            let url = format!("{}/{version}/{file}", as_url(base_url));
+            let file = artifact_file(&project.binary, version, *platform);
+            let url = ruby_string(&format!("{base_url}/{version}/{file}"));
             let _ = write!(
                 machines,
-                "    {block} do\n      url {}\n      sha256 \"{}\"\n    end\n",
-                ruby_string(&url),
+                "    {block} do\n      url {url}\n      sha256 \"{}\"\n    end\n",
                 listed.sha256
             );
         }
@@ -34,16 +72,17 @@ pub fn render(project: &Project, base_url: &str, index: &Index) -> Option<String
             let _ = write!(systems, "  {block} do\n{machines}  end\n\n");
         }
     }
-    if systems.is_empty() {
-        return None;
-    }
+    systems
+}
+
+fn class(project: &Project, version: &str, body: &str) -> String {
     let (binary, class) = (&project.binary, class_name(project.binary.as_str()));
-    Some(format!(
-        "class {class} < Formula\n  desc \"Exterior ballistics: trajectories, zeros and range cards\"\n  homepage {homepage}\n  version \"{version}\"\n  \
-         license any_of: [\"MIT\", \"Apache-2.0\"]\n\n{systems}  def install\n    bin.install Dir[\"{binary}-*\"].first => \"{binary}\"\n  end\n\n  \
+    format!(
+        "class {class} < Formula\n  desc \"Exterior ballistics: trajectories, zeros and range cards\"\n  homepage {homepage}\n{version}  \
+         license any_of: [\"MIT\", \"Apache-2.0\"]\n\n{body}  def install\n    bin.install Dir[\"{binary}-*\"].first => \"{binary}\"\n  end\n\n  \
          test do\n    assert_match version.to_s, shell_output(\"#{{bin}}/{binary} --version\")\n  end\nend\n",
         homepage = ruby_string(&project.repository),
-    ))
+    )
 }
 
 /// A directory store is a URL to Homebrew too.
@@ -81,8 +120,7 @@ mod tests {
     use crate::words::{Digest, Version};
     use std::time::Duration;
 
-    fn rendered(base_url: &str, platforms: &[&str]) -> Option<String> {
-        let fleet = Inventory::parse("nodes.toml", include_str!("../../nodes.toml")).unwrap();
+    fn index(platforms: &[&str]) -> Index {
         let listed = Listed {
             sha256: Digest::of(b"x"),
             size: 1,
@@ -106,7 +144,25 @@ mod tests {
         index
             .merge(&Version::parse("0.14.0").unwrap(), &entry)
             .unwrap();
-        render(&fleet.project, base_url, &index)
+        index
+    }
+
+    fn formula(base_url: &str, index: &Index) -> Option<String> {
+        let fleet = Inventory::parse("nodes.toml", include_str!("../../nodes.toml")).unwrap();
+        render(&fleet.project, base_url, index)
+    }
+
+    fn rendered(base_url: &str, platforms: &[&str]) -> Option<String> {
+        formula(base_url, &index(platforms))
+    }
+
+    fn assert_ruby_reads(formula: &str) {
+        let ruby = Timed::new("ruby", Duration::from_secs(60))
+            .arg("-c")
+            .input(formula.as_bytes())
+            .run();
+        let ruby = ruby.expect("ruby is installed by `cargo xtask ci`");
+        assert_eq!(ruby.text(), "Syntax OK", "{}\n{formula}", ruby.complaint());
     }
 
     #[test]
@@ -118,18 +174,27 @@ mod tests {
             "openbsd-aarch64",
         ];
         let formula = rendered("https://ballistics.zip", &platforms).unwrap();
-        let ruby = Timed::new("ruby", Duration::from_secs(60))
-            .arg("-c")
-            .input(formula.as_bytes())
-            .run();
-        let ruby = ruby.expect("ruby is installed by `cargo xtask ci`");
-        assert_eq!(ruby.text(), "Syntax OK", "{}\n{formula}", ruby.complaint());
+        assert_ruby_reads(&formula);
         assert!(formula.starts_with("class Ballistics < Formula\n"));
         for platform in &platforms[..3] {
             let url = format!("url \"https://ballistics.zip/0.14.0/ballistics-0.14.0-{platform}\"");
             assert!(formula.contains(&url), "{formula}");
         }
         assert!(!formula.contains("openbsd"));
+    }
+
+    #[test]
+    fn when_nobody_is_to_get_a_version_the_formula_says_so() {
+        let mut index = index(&["linux-x86_64"]);
+        let version = Version::parse("0.14.0").unwrap();
+        index.yank(&version).unwrap();
+        let disabled = formula("https://ballistics.zip", &index).unwrap();
+        assert_ruby_reads(&disabled);
+        assert!(disabled.contains("  disable! date: "), "{disabled}");
+        assert!(!disabled.contains("0.14.0"), "{disabled}");
+        index.restore(&version).unwrap();
+        let again = formula("https://ballistics.zip", &index).unwrap();
+        assert!(again.contains("  version \"0.14.0\"\n"), "{again}");
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! A step of a release, and a verb: reads a published version from outside, as its users do. Hashes, signatures, pointers, and a real run of `install.sh`.
 
 use crate::gcs::Web;
-use crate::index::{sum_line, Entry, Index, Standing, Views};
+use crate::index::{sum_line, Entry, Index, Standing};
 use crate::installer::{one_liner, FORGET_SETTINGS};
+use crate::inventory::Project;
+use crate::pointers;
 use crate::process::{is_installed, Interrupt, Timed};
 use crate::script::quote;
 use crate::sign;
 use crate::store::Store;
 use crate::ui::Ui;
-use crate::words::{artifact_file, Digest, ObjectName, Platform, ProgramName, Version};
+use crate::words::{artifact_file, Digest, ObjectName, Platform, Version};
 use anyhow::{bail, Context, Result};
 use camino::Utf8Path;
 use serde_json::json;
@@ -18,7 +20,9 @@ use std::time::{Duration, Instant};
 
 pub struct Verification<'a> {
     pub published: Published<'a>,
-    pub binary: &'a ProgramName,
+    pub project: &'a Project,
+    /// What its publishers call the store.
+    pub base_url: &'a str,
     pub release_keys: &'a [String],
     /// The platform of this machine, on which the installer can be run.
     pub here: Platform,
@@ -93,7 +97,7 @@ impl Verification<'_> {
         };
         for (platform, listed) in &entry.platforms {
             self.interrupt.check()?;
-            let file = artifact_file(self.binary, &version, *platform);
+            let file = artifact_file(&self.project.binary, &version, *platform);
             self.check_file(&version, &file, &listed.sha256, listed.signed)?;
         }
         self.check_sums(&version, entry)?;
@@ -151,13 +155,7 @@ impl Verification<'_> {
 
     /// A view that does not say what the index says.
     fn stale_view(&self, index: &Index) -> Result<Option<ObjectName>> {
-        let views = index.views();
-        for (name, expected) in [
-            (Views::VERSIONS, views.versions),
-            (Views::LATEST, views.latest),
-            (Views::CATALOG, views.catalog),
-        ] {
-            let name = ObjectName::view(name);
+        for (name, expected) in pointers::views(self.project, self.base_url, index) {
             let found = self.published.read(&name)?;
             if found.is_none_or(|bytes| bytes != expected.as_bytes()) {
                 return Ok(Some(name));
@@ -212,7 +210,7 @@ impl Verification<'_> {
     fn check_sums(&self, version: &Version, entry: &Entry) -> Result<()> {
         let sums = self.text(&ObjectName::of_version(version, "SHA256SUMS"))?;
         for (platform, listed) in &entry.platforms {
-            let file = artifact_file(self.binary, version, *platform);
+            let file = artifact_file(&self.project.binary, version, *platform);
             if !sums.contains(&sum_line(&listed.sha256, &file)) {
                 bail!("{}/{version}/SHA256SUMS lacks {platform}; publishing {version} again repairs it", self.place());
             }
@@ -259,7 +257,7 @@ impl Verification<'_> {
                 output.complaint()
             );
         }
-        let program = prefix.join("bin").join(self.binary.as_str());
+        let program = prefix.join("bin").join(self.project.binary.as_str());
         let file = File::open(&program).with_context(|| {
             // A shell that is given nothing to do ends well.
             format!(
@@ -279,7 +277,7 @@ impl Verification<'_> {
             .arg("--version")
             .run()?
             .text();
-        if said != format!("{} {version}", self.binary) {
+        if said != format!("{} {version}", self.project.binary) {
             bail!(
                 "the installed program says `{}`, not {version}",
                 said.escape_debug()
