@@ -1,14 +1,14 @@
 //! A step of a release: where it goes, whether that place may take it, and whether what is there may be replaced.
 
-use crate::gcs::{Access, Patience, Web};
-use crate::index::Entry;
+use crate::gcs::{Access, Found, Patience, Web};
+use crate::index::{Entry, Index};
 use crate::installer;
 use crate::inventory::Publish;
 use crate::manifest::{Manifest, SourceRecord};
 use crate::publish::Manner;
 use crate::script::quote_where_needed;
 use crate::source::Revision;
-use crate::store::Store;
+use crate::store::{Generation, Store};
 use crate::ui::Ui;
 use crate::words::{refuse, Digest, ObjectName, Version};
 use crate::workspace::Workspace;
@@ -20,9 +20,24 @@ pub struct Destination {
     /// What its readers call it.
     pub base_url: String,
     pub manner: Manner,
-    /// With `--dry-run`: the store that it would have gone to.
-    instead_of: Option<String>,
+    /// With `--dry-run`: where it would have gone to.
+    pub rehearses: Option<Box<Rehearsed>>,
     access: Access,
+}
+
+/// The real destination of a dry run, or why it cannot be opened. It is only read.
+pub struct Rehearsed {
+    pub location: String,
+    pub destination: Result<Destination>,
+}
+
+/// The index as it was before anything was done, and the generation that a change of it has to name.
+pub type Seen = (Index, Generation);
+
+/// What is to go there.
+pub struct Candidate<'a> {
+    pub version: &'a Version,
+    pub tagged: bool,
 }
 
 /// What the command line says of it.
@@ -38,8 +53,7 @@ pub const NO_STORE: &str = "no store is named; set `[publish] store` in nodes.to
 impl Destination {
     pub fn choose(
         workspace: &Workspace,
-        version: &Version,
-        tagged: bool,
+        candidate: &Candidate,
         route: &Route,
     ) -> Result<Destination> {
         let publish = &workspace.inventory.publish;
@@ -52,25 +66,70 @@ impl Destination {
             (None, false, Some(configured)) => (configured.clone(), Manner::Permanent),
             (None, false, None) => return Err(refuse(NO_STORE)),
         };
-        if real.starts_with("gs://") && !tagged {
-            return Err(refuse(untagged(version)));
+        if real.starts_with("gs://") && !candidate.tagged {
+            return Err(refuse(untagged(candidate.version)));
         }
-        if route.dry_run {
-            return Destination::dry_run(workspace, real, route.access);
+        let destination = Destination::open(publish, &real, manner, route.access);
+        if !route.dry_run {
+            return destination;
         }
-        let store = Store::open(&real, route.access)?;
+        let rehearsed = Rehearsed {
+            location: real,
+            destination,
+        };
+        let path = workspace.dist().join("dry-run");
         Ok(Destination {
-            base_url: base_url(publish, &store),
-            store,
-            manner,
-            instead_of: None,
+            store: Store::directory(path.as_str())?,
+            base_url: path.into_string(),
+            manner: Manner::Permanent,
+            rehearses: Some(Box::new(rehearsed)),
             access: route.access.clone(),
         })
     }
 
+    fn open(publish: &Publish, real: &str, manner: Manner, access: &Access) -> Result<Destination> {
+        let store = Store::open(real, access)?;
+        Ok(Destination {
+            base_url: base_url(publish, &store),
+            store,
+            manner,
+            rehearses: None,
+            access: access.clone(),
+        })
+    }
+
+    /// Where users would get it from: for a dry run the real one, if it can be opened.
+    fn real(&self) -> Option<&Destination> {
+        match &self.rehearses {
+            None => Some(self),
+            Some(rehearsed) => rehearsed.destination.as_ref().ok(),
+        }
+    }
+
+    /// A bucket is for users; what nobody has run is refused there, and in its rehearsal.
+    pub fn is_for_users(&self) -> bool {
+        let location = match &self.rehearses {
+            None => self.store.location(),
+            Some(rehearsed) => &rehearsed.location,
+        };
+        location.starts_with("gs://")
+    }
+
+    /// The index there. `None`: this is a dry run, and the real store cannot be read, which is said at its end.
+    pub fn look(&self) -> Result<Option<Seen>> {
+        match (&self.rehearses, self.real()) {
+            (None, _) => self.store.index_for_change().map(Some),
+            (Some(_), Some(real)) => Ok(real.store.index_for_change().ok()),
+            (Some(_), None) => Ok(None),
+        }
+    }
+
     /// Makes sure that it can be written to. The store of a dry run starts empty, as for the first publish of all.
-    pub fn prepare(&self) -> Result<()> {
-        if self.instead_of.is_some() {
+    pub fn prepare(&self, seen: Option<&Seen>, ui: &Ui) -> Result<()> {
+        if let Some(rehearsed) = &self.rehearses {
+            if let (Ok(real), Some(_)) = (&rehearsed.destination, seen) {
+                real.check(seen, ui)?;
+            }
             let path = self.store.location();
             match std::fs::remove_dir_all(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -79,25 +138,36 @@ impl Destination {
                 _ => {}
             }
         }
+        match self.store {
+            Store::Dir(_) => self.store.preflight(),
+            _ => self.check(seen, ui),
+        }
+    }
+
+    /// Whose it is, the login and the readers. Nothing is written.
+    fn check(&self, seen: Option<&Seen>, ui: &Ui) -> Result<()> {
+        if let Store::Dir(directory) = &self.store {
+            return directory.check_it_is_ours();
+        }
         self.store.preflight()?;
-        self.check_base_url()
+        let web = Web::new(&self.base_url, Patience::new(&self.access.interrupt));
+        match seen {
+            Some((index, generation)) if *generation != Generation::NOTHING => {
+                self.check_readers(&web, index)
+            }
+            _ => self.check_no_readers(&web, ui),
+        }
     }
 
     /// Readers who are sent elsewhere would never see what is published here.
-    fn check_base_url(&self) -> Result<()> {
+    fn check_readers(&self, web: &Web, seen: &Index) -> Result<()> {
         let name = ObjectName::index();
-        if !self.store.is_bucket() {
-            return Ok(());
-        }
-        let web = Web::new(&self.base_url, Patience::new(&self.access.interrupt));
+        let served = || -> Result<Option<Index>> {
+            Ok(web.read(&name)?.and_then(|text| Index::parse(&text).ok()))
+        };
         // Another publisher may come between the two looks, but not twice.
-        for _ in 0..2 {
-            let Some(here) = self.store.read(&name)? else {
-                return Ok(());
-            };
-            if web.read(&name)?.is_some_and(|served| served == here.bytes) {
-                return Ok(());
-            }
+        if served()?.as_ref() == Some(seen) || served()? == Some(self.store.index()?) {
+            return Ok(());
         }
         Err(refuse(format!(
             "{}/{name} is not what {} holds; set `base_url` under [publish] to where that bucket is read, and let no cache answer for it",
@@ -106,93 +176,81 @@ impl Destination {
         )))
     }
 
+    /// Nothing was published there yet, so nothing is to be found by its readers.
+    fn check_no_readers(&self, web: &Web, ui: &Ui) -> Result<()> {
+        let name = ObjectName::index();
+        match web.look(&name)? {
+            Found::Nothing => Ok(()),
+            Found::Something if self.store.read(&name)?.is_some() => Ok(()),
+            Found::Something => Err(refuse(format!(
+                "{}/{name} is there, and {} holds none, so that is another bucket; set `base_url` under [publish] to where this one is read",
+                self.base_url,
+                self.store.location()
+            ))),
+            Found::Closed => {
+                ui.warn(&format!(
+                    "{} may not be read: let everybody read the bucket, docs/publishing.md says how, or nobody can install from it",
+                    self.base_url
+                ));
+                Ok(())
+            }
+        }
+    }
+
     /// A version that is published from another source will not be taken; better known before sixteen minutes of building.
-    pub fn accepts(&self, source: &SourceRecord) -> Result<()> {
-        let index = self.store.index()?;
-        let Some(listed) = index.versions.get(&source.version) else {
+    pub fn accepts(&self, source: &SourceRecord, seen: Option<&Seen>) -> Result<()> {
+        let listed = seen.and_then(|(index, _)| index.versions.get(&source.version));
+        let (Some(listed), Some(real)) = (listed, self.real()) else {
             return Ok(());
         };
-        let gives_way = self.manner == Manner::Development && listed.development;
+        let gives_way = real.manner == Manner::Development && listed.development;
         if gives_way || listed.source_sha256.as_ref() == Some(&source.sha256) {
             return Ok(());
         }
         let version = &source.version;
-        let others = match self.manner {
+        let others = match real.manner {
             Manner::Permanent => String::new(),
             Manner::Development => format!(", release {} again with `--version {version}`, or name another store with `--to DIR`", version.tag()),
         };
         Err(refuse(format!(
             "{version} in {} is published from {}, and this is source {}; a release is never replaced: raise the package's version{others}",
-            self.store.location(),
+            real.store.location(),
             listed.origin(),
             source.sha256.short()
         )))
     }
 
-    fn dry_run(workspace: &Workspace, real: String, access: &Access) -> Result<Destination> {
-        let path = workspace.dist().join("dry-run");
-        let store = Store::directory(path.as_str())?;
-        Ok(Destination {
-            store,
-            base_url: path.into_string(),
-            manner: Manner::Permanent,
-            instead_of: Some(real),
-            access: access.clone(),
-        })
-    }
-
-    /// What a user pastes: from a bucket with curl, from a directory as it lies there.
-    pub fn install_line(&self) -> String {
+    /// What a user pastes: from a bucket with curl, from a directory as it lies there. A version that is not the newest is named.
+    pub fn install_line(&self, named: Option<&Version>) -> String {
+        let version = |before: &str| {
+            let argument = named.map(|version| format!("{before} --version {version}"));
+            argument.unwrap_or_default()
+        };
         match self.store.is_bucket() {
-            true => installer::one_liner(&self.base_url),
+            true => installer::one_liner(&self.base_url) + &version(" -s --"),
             false => {
                 let installer = quote_where_needed(&format!("{}/install.sh", self.base_url));
-                format!("sh {installer} --prefix \"$HOME/.local\"")
+                format!("sh {installer} --prefix \"$HOME/.local\"{}", version(""))
             }
         }
-    }
-
-    /// With `--dry-run`: the store that is only read.
-    pub fn real_store(&self) -> Option<Result<Store>> {
-        let real = self.instead_of.as_ref()?;
-        Some(Store::open(real, &self.access))
     }
 
     /// The source of a version that is published there from this commit: a platform that comes later builds the same bytes.
-    pub fn published_source(&self, revision: &Revision) -> Result<Option<(SourceRecord, Vec<u8>)>> {
-        if self.instead_of.is_some() || !revision.tagged {
-            return Ok(None);
-        }
-        let index = self.store.index()?;
+    pub fn published_source(
+        &self,
+        revision: &Revision,
+        seen: Option<&Seen>,
+    ) -> Result<Option<(SourceRecord, Vec<u8>)>> {
         let version = &revision.version;
-        let listed = index.versions.get(version).filter(|listed| {
-            !listed.development && listed.commit.as_ref() == Some(&revision.commit)
+        let listed = seen.and_then(|(index, _)| index.versions.get(version));
+        let listed = listed.filter(|listed| {
+            revision.tagged
+                && !listed.development
+                && listed.commit.as_ref() == Some(&revision.commit)
         });
-        let Some(listed) = listed else {
-            return Ok(None);
-        };
-        published_source(&self.store, version, listed).map(Some)
-    }
-
-    /// A dry run reads the real store; one that cannot be reached is said.
-    pub fn compare_with_real_store(&self, version: &Version, ui: &Ui) {
-        let Some(real) = &self.instead_of else { return };
-        match Store::open(real, &self.access).and_then(|store| store.index()) {
-            Err(error) => ui.warn(&format!("dry run: {real} could not be read: {error:#}")),
-            Ok(index) => {
-                let latest = index
-                    .latest
-                    .as_ref()
-                    .map_or("nothing".into(), Version::to_string);
-                let listed = if index.versions.contains_key(version) {
-                    "lists"
-                } else {
-                    "does not list"
-                };
-                ui.say(&format!(
-                    "dry run: nothing was written to {real}; it {listed} {version}, and its latest is {latest}"
-                ));
-            }
+        match (listed, self.real()) {
+            (Some(listed), Some(real)) => published_source(&real.store, version, listed).map(Some),
+            _ => Ok(None),
         }
     }
 }
@@ -235,5 +293,70 @@ pub fn base_url(publish: &Publish, store: &Store) -> String {
     match &publish.base_url {
         Some(base_url) if configured => base_url.clone(),
         _ => store.public_url(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Fake, Rules};
+    use crate::gcs::{Bucket, Via};
+    use crate::inventory::PublicReading;
+    use crate::process::Interrupt;
+    use crate::ui::{Results, Talk};
+
+    /// `bucket`, whose nodes.toml says that it is read where `readers` is.
+    fn prepared(bucket: &Fake, readers: &Fake) -> Result<()> {
+        let interrupt = Interrupt::none();
+        let patience = Patience::new(&interrupt);
+        let opened = Bucket::for_test(&bucket.endpoint(), None, PublicReading::BucketIam, patience);
+        let destination = Destination {
+            store: Store::Gcs(Box::new(opened.unwrap())),
+            base_url: format!("{}/releases", readers.endpoint()),
+            manner: Manner::Permanent,
+            rehearses: None,
+            access: Access {
+                public: PublicReading::BucketIam,
+                token_file: None,
+                via: Via::Api,
+                interrupt,
+            },
+        };
+        let seen = destination.look().unwrap();
+        destination.prepare(seen.as_ref(), &Ui::new(Talk::Quiet, Results::Text))
+    }
+
+    fn index(serial: u64) -> Vec<u8> {
+        Index {
+            serial,
+            ..Index::default()
+        }
+        .to_bytes()
+    }
+
+    #[test]
+    fn a_bucket_is_read_where_nodes_toml_says_or_refused() {
+        let (bucket, other) = (Fake::start(Rules::default()), Fake::start(Rules::default()));
+        // Nothing here, nothing there: the first publish of all.
+        prepared(&bucket, &bucket).unwrap();
+        prepared(&bucket, &other).unwrap();
+        other.put("index.json", &index(7));
+        let error = prepared(&bucket, &other).unwrap_err().to_string();
+        assert!(error.contains("so that is another bucket"), "{error}");
+        bucket.put("index.json", &index(3));
+        prepared(&bucket, &bucket).unwrap();
+        let error = prepared(&bucket, &other).unwrap_err().to_string();
+        assert!(error.contains("is not what gs://releases holds"), "{error}");
+        other.remove("index.json");
+        assert!(prepared(&bucket, &other).is_err());
+    }
+
+    #[test]
+    fn an_empty_bucket_that_nobody_may_read_yet_is_no_other_bucket() {
+        let closed = Fake::start(Rules {
+            public_bucket: false,
+            ..Rules::default()
+        });
+        prepared(&closed, &closed).unwrap();
     }
 }

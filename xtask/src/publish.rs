@@ -35,6 +35,8 @@ pub struct Publishing<'a> {
     pub inventory: &'a Inventory,
     pub source: &'a SourceRecord,
     pub required: &'a BTreeSet<Platform>,
+    /// The index as it was read a while ago, if it was. The commit reads it again.
+    pub seen: Option<&'a (Index, Generation)>,
     pub signer: Option<&'a Signer>,
     /// What readers of this store call it: `base_url` of the configured store, a directory's own path otherwise.
     pub base_url: &'a str,
@@ -102,7 +104,10 @@ impl Publishing<'_> {
         self.installer()?;
         self.check_provenance()?;
         let entry = seal::entry(self.dist, self.source, self.required, self.signer.is_some());
-        let read = self.store.index_for_change()?;
+        let read = match self.seen {
+            Some(seen) => seen.clone(),
+            None => self.store.index_for_change()?,
+        };
         if self.manner == Manner::Permanent {
             // The merge would refuse it later; here nothing is written yet.
             let mut index = read.0.clone();
@@ -111,8 +116,18 @@ impl Publishing<'_> {
             }
             index.merge(&self.source.version, &entry)?;
             self.check_layout(&read.1)?;
+            self.say_if_older(&read.0);
         }
         Ok((entry, read))
+    }
+
+    fn say_if_older(&self, index: &Index) {
+        let version = &self.source.version;
+        if let Some(latest) = index.latest.as_ref().filter(|latest| *latest > version) {
+            self.ui.warn(&format!(
+                "{version} is older than latest {latest}; latest stays"
+            ));
+        }
     }
 
     /// A store that was filled by other means has pointers and no index: publishing would lose them.

@@ -5,31 +5,32 @@
 //! read back and installed as a user would. Whatever is done already is not done again: a failed release is repaired by
 //! the same command.
 
+mod finish;
+
 use crate::adopt::Adoption;
 use crate::build::{Build, Manner, Sealing};
 use crate::console::{Console, Ending};
-use crate::destination::{base_url, Destination, Route};
+use crate::destination::{base_url, Candidate, Destination, Route, Seen};
 use crate::dist::{stored_archive, Dist};
 use crate::flags;
-use crate::gcs::{Patience, Web};
 use crate::history::History;
 use crate::import::Import;
-use crate::index::Entry;
+use crate::manifest::SourceRecord;
 use crate::plan::{Plan, Selection};
-use crate::publish::{Exceptions, Published, Publishing};
+use crate::publish::Exceptions;
 use crate::seal;
-use crate::sign::{self, Signer};
+use crate::sign::Signer;
 use crate::source::{Repository, Revision, Wanted};
 use crate::store::Store;
 use crate::toolchain::Toolchain;
 use crate::ui::{Row, Ui};
 use crate::universal;
 use crate::verdict;
-use crate::verify::{self, Verification};
 use crate::words::{counted, refuse, show_duration, Digest, Platform, Version};
 use crate::workspace::Workspace;
 use anyhow::{bail, Context, Result};
 use camino::Utf8Path;
+use finish::{Publish, Reader};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -46,16 +47,23 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
         dry_run: flags.dry_run,
         access: console.access,
     };
-    let Revision {
-        version, tagged, ..
-    } = &commit.revision;
-    let destination = Destination::choose(workspace, version, *tagged, &route)?;
+    let candidate = Candidate {
+        version: &commit.revision.version,
+        tagged: commit.revision.tagged,
+    };
+    let destination = Destination::choose(workspace, &candidate, &route)?;
     let signer = open_signer(workspace)?;
+    let exceptions = Exceptions {
+        refresh_installer: flags.refresh_installer,
+        reclaim: flags.reclaim,
+        unproven: flags.allow_unproven,
+        own_source: flags.allow_own_source,
+    };
 
     let building = Building {
         workspace,
         commit: &commit,
-        destination: Some(&destination),
+        destination: Some((&destination, exceptions)),
         selection: Selection {
             nodes: flags.node,
             platforms: flags::platforms(&flags.platform)?,
@@ -82,15 +90,12 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
     let publish = Publish {
         workspace,
         dist: &built.dist,
+        source: &built.source,
         required: &built.plan.required,
+        seen: built.seen.as_ref(),
         destination,
         signer,
-        exceptions: Exceptions {
-            refresh_installer: flags.refresh_installer,
-            reclaim: flags.reclaim,
-            unproven: flags.allow_unproven,
-            own_source: flags.allow_own_source,
-        },
+        exceptions,
     };
     publish.run(console)?;
     console
@@ -187,9 +192,14 @@ pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) 
         dry_run: flags.dry_run,
         access: console.access,
     };
-    let destination = Destination::choose(workspace, &source.version, source.tagged, &route)?;
+    let candidate = Candidate {
+        version: &source.version,
+        tagged: source.tagged,
+    };
+    let destination = Destination::choose(workspace, &candidate, &route)?;
     let signer = open_signer(workspace)?;
-    destination.prepare()?;
+    let seen = destination.look()?;
+    destination.prepare(seen.as_ref(), console.ui)?;
     let required = required(workspace, &flags)?;
     if flags.local {
         // What is missing depends on where it goes, and release.json says it.
@@ -203,7 +213,9 @@ pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) 
     let publish = Publish {
         workspace,
         dist: &dist,
+        source: &source,
         required: &required,
+        seen: seen.as_ref(),
         destination,
         signer,
         exceptions: Exceptions {
@@ -324,8 +336,8 @@ impl Commit {
 struct Building<'a> {
     workspace: &'a Workspace,
     commit: &'a Commit,
-    /// Asked before anything is built whether it can be written to and takes this source.
-    destination: Option<&'a Destination>,
+    /// Asked before anything is built whether it can be written to and takes this source and these nodes.
+    destination: Option<(&'a Destination, Exceptions)>,
     selection: Selection,
     manner: Manner,
     universal: bool,
@@ -335,7 +347,10 @@ struct Building<'a> {
 struct Built {
     plan: Plan,
     dist: Dist,
+    source: SourceRecord,
     rows: Vec<Row>,
+    /// What the destination listed before anything was built.
+    seen: Option<Seen>,
 }
 
 impl Building<'_> {
@@ -353,10 +368,14 @@ impl Building<'_> {
         )?;
         let (root, version) = (&self.workspace.dist(), &revision.version);
         let stored = stored_archive(root, version);
-        let published = self
-            .destination
-            .map(|there| there.published_source(revision));
-        let (source, archive) = match published.transpose()?.flatten() {
+        let mut seen = None;
+        let mut published = None;
+        if let Some((destination, exceptions)) = self.destination {
+            exceptions.check_plan(&plan, destination.is_for_users())?;
+            seen = destination.look()?;
+            published = destination.published_source(revision, seen.as_ref())?;
+        }
+        let (source, archive) = match published {
             Some(published) => published,
             None => repository.archive(
                 &self.workspace.tools(console.interrupt),
@@ -365,9 +384,9 @@ impl Building<'_> {
                 stored,
             )?,
         };
-        if let Some(destination) = self.destination {
-            destination.prepare()?;
-            destination.accepts(&source)?;
+        if let Some((destination, _)) = self.destination {
+            destination.prepare(seen.as_ref(), console.ui)?;
+            destination.accepts(&source, seen.as_ref())?;
         }
         console.interrupt.check()?;
         // Whatever could be refused was: from here on dist/ is written.
@@ -402,7 +421,13 @@ impl Building<'_> {
                 artifact.file, artifact.size
             ));
         }
-        Ok(Built { plan, dist, rows })
+        Ok(Built {
+            plan,
+            dist,
+            source,
+            rows,
+            seen,
+        })
     }
 
     fn introduce(&self, plan: &Plan, source: &Digest, ui: &Ui) {
@@ -432,98 +457,6 @@ impl Building<'_> {
             ui.say(&format!("Disabled: {node} (`enabled = false`)"));
         }
     }
-}
-
-/// The end of a release: into the store, pointers last; then read back and installed from, as a user would.
-struct Publish<'a> {
-    workspace: &'a Workspace,
-    dist: &'a Dist,
-    required: &'a BTreeSet<Platform>,
-    destination: Destination,
-    signer: Option<Signer>,
-    exceptions: Exceptions,
-}
-
-impl Publish<'_> {
-    fn run(&self, console: &Console) -> Result<()> {
-        let publishing = Publishing {
-            store: &self.destination.store,
-            dist: self.dist,
-            inventory: &self.workspace.inventory,
-            source: &self
-                .dist
-                .source()
-                .with_context(|| nothing_built(self.dist.directory()))?,
-            required: self.required,
-            signer: self.signer.as_ref(),
-            base_url: &self.destination.base_url,
-            installer_template: self.workspace.installer(),
-            manner: self.destination.manner,
-            exceptions: self.exceptions,
-            parallel: 8,
-            ui: console.ui,
-            interrupt: console.interrupt,
-        };
-        let published = publishing.run()?;
-        let reader = Reader {
-            store: &self.destination.store,
-            base_url: &self.destination.base_url,
-        };
-        reader.verify(self.workspace, Some(&published.version), console)?;
-        self.announce(&published, console.ui)?;
-        self.destination
-            .compare_with_real_store(&published.version, console.ui);
-        if let Some(real) = self.destination.real_store() {
-            match real.and_then(|real| publishing.rehearse(&real)) {
-                Ok(()) => {}
-                Err(error) => console.ui.warn(&format!("dry run: {error:#}")),
-            }
-        }
-        Ok(())
-    }
-
-    fn announce(&self, published: &Published, ui: &Ui) -> Result<()> {
-        let Published { index, version, .. } = published;
-        let entry = index
-            .versions
-            .get(version)
-            .context("a published version is listed")?;
-        let place = self.destination.store.location();
-        let standing = if entry.promoted {
-            standing(published)
-        } else {
-            absence(entry)
-        };
-        let platforms = counted(entry.platforms.len(), "platform");
-        ui.say(&format!(
-            "Published {version} for {platforms} to {place} ({standing})"
-        ));
-        if self.signer.is_some() {
-            let prints = sign::fingerprints(&self.workspace.inventory.publish.release_keys)?;
-            ui.say(&format!(
-                "Signed; for your README, the keys that installers accept: {}",
-                prints.join(" ")
-            ));
-        }
-        if entry.promoted {
-            ui.say("Install it with:");
-            ui.result(&self.destination.install_line());
-        }
-        Ok(())
-    }
-}
-
-fn standing(published: &Published) -> String {
-    match (&published.index.latest, published.moved_latest) {
-        (Some(latest), false) => format!("latest is {latest}"),
-        (Some(_), true) => "latest now".into(),
-        (None, _) => "no version is latest".into(),
-    }
-}
-
-fn absence(entry: &Entry) -> String {
-    let missing: Vec<String> = entry.missing().iter().map(Platform::to_string).collect();
-    format!("not promoted: {} still missing", missing.join(", "))
 }
 
 fn nothing_built(directory: &Utf8Path) -> String {
@@ -564,34 +497,4 @@ fn open_dist(workspace: &Workspace, version: Option<Version>, ui: &Ui) -> Result
         ui.warn(damage);
     }
     Ok(dist)
-}
-
-/// Who reads what was published: a bucket through its public URL, a directory as it lies there.
-struct Reader<'a> {
-    store: &'a Store,
-    base_url: &'a str,
-}
-
-impl Reader<'_> {
-    fn verify(
-        &self,
-        workspace: &Workspace,
-        version: Option<&Version>,
-        console: &Console,
-    ) -> Result<Version> {
-        let web = Web::new(self.base_url, Patience::new(console.interrupt));
-        let verification = Verification {
-            published: match self.store.is_bucket() {
-                true => verify::Published::Web(&web),
-                false => verify::Published::Directory(self.store),
-            },
-            project: &workspace.inventory.project,
-            base_url: self.base_url,
-            release_keys: &workspace.inventory.publish.release_keys,
-            here: Toolchain::ask()?.host()?.platform(),
-            ui: console.ui,
-            interrupt: console.interrupt,
-        };
-        verification.run(version)
-    }
 }

@@ -16,6 +16,9 @@ mod tree;
 use fake::{Fake, Rules};
 use project::{hello, host_platform, host_target, node, Project};
 use run::Ran;
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::sync::Arc;
 
 /// A tagged project, and the bucket that it is published to.
 struct Shop {
@@ -27,21 +30,46 @@ const STORE: &str = "[publish]\nstore = \"gs://releases\"\n";
 
 impl Shop {
     fn new(nodes: &str) -> Shop {
+        Shop::with(Rules::default(), &format!("{STORE}{nodes}"))
+    }
+
+    fn with(rules: Rules, nodes: &str) -> Shop {
         let project = Project::new();
-        project.write_nodes(&format!("{STORE}{nodes}"));
+        project.write_nodes(nodes);
         project.commit("nodes");
         project.git("tag v0.14.0");
         Shop {
             project,
-            bucket: Fake::start(Rules::default()),
+            bucket: Fake::start(rules),
         }
     }
 
     fn xtask(&self, arguments: &str) -> Ran {
-        let mut command = self
-            .project
-            .command(env!("CARGO_BIN_EXE_xtask"), arguments.split(' '));
+        self.project.ran(self.command(arguments))
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let program = env!("CARGO_BIN_EXE_xtask");
+        let mut command = self.project.command(program, arguments.split(' '));
         command.env("STORAGE_EMULATOR_HOST", self.bucket.endpoint());
+        command
+    }
+
+    /// The same on a machine whose cargo packages nothing.
+    fn xtask_without_packaging(&self, arguments: &str) -> Ran {
+        let real = self.project.shell("command -v cargo").exits(0).stdout;
+        let wrapper = self.project.beside("bin/cargo");
+        let text = format!(
+            "#!/bin/sh\ncase $1 in package) exit 9 ;; esac\nexec {} \"$@\"\n",
+            real.trim()
+        );
+        project::write(&wrapper, &text);
+        let executable = format!("chmod +x {}", wrapper.display());
+        self.project.shell(&executable).exits(0);
+        let mut command = self.command(arguments);
+        let path = std::env::var("PATH").unwrap();
+        let own = wrapper.parent().unwrap().display();
+        command.env("PATH", format!("{own}:{path}"));
         self.project.ran(command)
     }
 
@@ -172,6 +200,10 @@ fn a_bucket_takes_only_what_is_tagged_proven_and_of_the_archive() {
         .exits(2)
         .says(&["these were not: netbsd-x86_64; prove them, or use --allow-unproven"]);
     assert_eq!(shop.writes(), 0);
+    // nodes.toml says it, so nothing was built for it; and a dry run to the bucket would mislead.
+    assert!(!shop.project.path("dist/0.14.0").exists());
+    shop.xtask("release --dry-run").exits(2);
+    assert!(!shop.project.path("dist/0.14.0").exists());
     shop.xtask("release --allow-unproven").exits(2).says(&[
         "a `build_command` of their node made these: netbsd-x86_64; leave it out of nodes.toml, or use --allow-own-source",
     ]);
@@ -194,31 +226,14 @@ fn a_platform_that_comes_later_is_built_from_the_published_source() {
     shop.xtask("release --node here").exits(0);
     let before = shop.bucket.objects();
     std::fs::remove_dir_all(shop.project.path("dist/0.14.0")).unwrap();
-    // Were the source packaged again, this cargo would refuse.
-    let real = shop.project.shell("command -v cargo").exits(0).stdout;
-    let wrapper = shop.project.beside("bin/cargo");
-    project::write(
-        &wrapper,
-        &format!(
-            "#!/bin/sh\ncase $1 in package) exit 9 ;; esac\nexec {} \"$@\"\n",
-            real.trim()
-        ),
-    );
-    shop.project
-        .shell(&format!("chmod +x {}", wrapper.display()))
+    // Were the source packaged again, its cargo would refuse; so it is in a dry run too.
+    let line = "release --version 0.14.0 --node netbsd --allow-unproven --allow-own-source";
+    shop.xtask_without_packaging(&format!("{line} --dry-run"))
         .exits(0);
-    let mut command = shop.project.command(
-        env!("CARGO_BIN_EXE_xtask"),
-        "release --version 0.14.0 --node netbsd --allow-unproven --allow-own-source".split(' '),
-    );
-    let path = std::env::var("PATH").unwrap();
-    command
-        .env("STORAGE_EMULATOR_HOST", shop.bucket.endpoint())
-        .env(
-            "PATH",
-            format!("{}:{path}", wrapper.parent().unwrap().display()),
-        );
-    shop.project.ran(command).exits(0);
+    std::fs::remove_dir_all(shop.project.path("dist/0.14.0")).unwrap();
+    shop.xtask_without_packaging(line)
+        .exits(0)
+        .says(&["0.14.0 is older than latest 0.15.0; latest stays"]);
     let after = shop.bucket.objects();
     assert!(after.contains_key("0.14.0/ballistics-0.14.0-netbsd-x86_64"));
     assert_eq!(shop.text("latest-version.txt"), "0.15.0\n");
@@ -492,4 +507,324 @@ fn a_build_does_not_see_the_login_of_who_publishes() {
     let log = shop.project.read("dist/0.14.0/logs/netbsd.log");
     assert!(log.contains("::"), "{log}");
     assert!(!log.contains("hunter2"), "{log}");
+}
+
+fn replaces(ran: &Ran, line: &str) -> bool {
+    ran.stdout.lines().any(|have| have.starts_with(line))
+}
+
+#[test]
+fn a_dry_run_for_an_empty_bucket_creates_everything_in_order() {
+    let shop = Shop::new(&here());
+    let ran = shop.xtask("release --dry-run").exits(0);
+    let names: Vec<&str> = ran
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("create  gs://releases/"))
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let binary = format!("0.14.0/ballistics-0.14.0-{}", host_platform());
+    let expected = [
+        "0.14.0/ballistics-engine-0.14.0.crate.sha256",
+        "0.14.0/ballistics-engine-0.14.0.crate",
+        &format!("{binary}.sha256"),
+        &binary,
+        "0.14.0/SHA256SUMS",
+        "0.14.0/release.json",
+        "index.json",
+        "versions.txt",
+        "catalog.txt",
+        "latest-version.txt",
+        "ballistics.rb",
+        "install.sh",
+    ];
+    assert_eq!(names, expected, "{}", ran.stdout);
+    // What is rehearsed is for the bucket's readers.
+    let url = format!("url \"{}/releases/{binary}\"", shop.bucket.endpoint());
+    assert!(ran.stdout.contains(&url), "{}", ran.stdout);
+    assert_eq!(shop.writes(), 0);
+    shop.xtask("release").exits(0);
+    let ran = shop.xtask("release --dry-run").exits(0);
+    assert!(replaces(&ran, "keep    gs://releases/0.14.0/SHA256SUMS"));
+    assert!(!replaces(&ran, "replace"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_dry_run_that_would_stop_says_so_and_fails() {
+    let shop = Shop::new(&here());
+    let binary = format!("0.14.0/ballistics-0.14.0-{}", host_platform());
+    shop.bucket.put(&binary, b"other bytes");
+    let ran = shop.xtask("release --dry-run").exits(1).says(&[
+        "dry run: gs://releases would refuse this",
+        "--reclaim takes the name over",
+    ]);
+    assert!(replaces(&ran, &format!("stop    gs://releases/{binary} ")));
+    let ran = shop.xtask("release --dry-run --reclaim").exits(0);
+    assert!(replaces(&ran, &format!("reclaim gs://releases/{binary} ")));
+    // A bucket that was filled by other means is refused in a dry run, as it is otherwise.
+    shop.bucket.put("versions.txt", b"linux-x86_64:0.13.4\n");
+    shop.xtask("release --dry-run")
+        .exits(2)
+        .says(&["gs://releases has a versions.txt and no index.json"]);
+    assert_eq!(shop.writes(), 0);
+}
+
+#[test]
+fn a_dry_run_whose_own_store_is_not_whole_still_says_what_would_happen() {
+    let shop = Shop::new(&here());
+    shop.project
+        .replace("install.sh", "set -eu", "set -eu; exit 9");
+    let ran = shop
+        .xtask("release --dry-run")
+        .exits(1)
+        .says(&["install.sh from ", " failed: "]);
+    assert!(replaces(&ran, "create  gs://releases/index.json"));
+}
+
+#[test]
+fn a_reclaim_takes_over_what_a_dead_publish_left_in_a_bucket() {
+    let shop = Shop::new(&here());
+    let binary = format!("0.14.0/ballistics-0.14.0-{}", host_platform());
+    shop.bucket.put(&binary, b"other bytes");
+    shop.xtask("release").exits(1).says(&[
+        &format!("gs://releases/{binary} holds other bytes"),
+        "--reclaim takes the name over",
+    ]);
+    assert_eq!(shop.writes(), 0);
+    shop.xtask("release --reclaim").exits(0);
+    assert!(!shop.text("index.json").contains("claims"));
+    shop.xtask("verify").exits(0);
+}
+
+#[test]
+fn a_yanked_version_is_there_by_name_and_says_that_it_is_yanked() {
+    let shop = Shop::new(&here());
+    shop.xtask("release").exits(0);
+    shop.xtask("yank 0.14.0").exits(0);
+    let catalog = shop.text("catalog.txt");
+    assert!(catalog.ends_with(" yanked\n"), "{catalog}");
+    assert_eq!(shop.text("versions.txt"), "");
+    let formula = shop.text("ballistics.rb");
+    assert!(formula.contains("  disable! date: "), "{formula}");
+    let yanked = "0.14.0 is yanked: nobody gets it who does not ask for it by name";
+    shop.xtask("verify --version 0.14.0")
+        .exits(0)
+        .says(&[yanked, "install.sh put ballistics 0.14.0 into"]);
+    let ran = shop.xtask("release").exits(0).says(&[yanked]);
+    assert_eq!(ran.stdout, "", "nobody gets it with this");
+    shop.raise_version("0.15.0");
+    shop.xtask("release").exits(0);
+    assert!(shop.text("ballistics.rb").contains("version \"0.15.0\""));
+    shop.bucket.put("ballistics.rb", b"class Ballistics\n");
+    let stale = "ballistics.rb does not say what index.json says";
+    shop.xtask("verify").exits(1).says(&[stale]);
+}
+
+#[test]
+fn a_version_that_a_rollback_holds_back_is_published_and_verified() {
+    let shop = Shop::new(&here());
+    shop.xtask("release").exits(0);
+    shop.raise_version("0.15.0");
+    shop.xtask("release").exits(0);
+    shop.xtask("rollback 0.14.0").exits(0);
+    let ran = shop
+        .xtask("release")
+        .exits(0)
+        .says(&["held back by a rollback"]);
+    assert_eq!(ran.stdout, "");
+    // The rollback outlives a yank of the version that people were sent back to.
+    shop.xtask("yank 0.14.0").exits(0);
+    assert_eq!(shop.text("latest-version.txt"), "");
+    shop.xtask("promote 0.15.0").exits(0);
+    assert_eq!(shop.text("latest-version.txt"), "0.15.0\n");
+}
+
+#[test]
+fn an_older_version_is_installed_by_its_name() {
+    let shop = Shop::new(&here());
+    shop.raise_version("0.15.0");
+    shop.xtask("release").exits(0);
+    let ran = shop
+        .xtask("release --version 0.14.0")
+        .exits(0)
+        .says(&["0.14.0 is older than latest 0.15.0; latest stays"]);
+    let line = " | sh -s -- --version 0.14.0";
+    assert!(ran.stdout.trim_end().ends_with(line), "{}", ran.stdout);
+}
+
+#[test]
+fn a_platform_that_no_node_builds_any_more_is_named() {
+    let shop = Shop::new(&format!("{}{}", here(), netbsd()));
+    let line = "release --allow-unproven --allow-own-source";
+    shop.xtask(line).exits(0);
+    shop.project.write_nodes(&format!("{STORE}{}", here()));
+    shop.xtask(line)
+        .exits(0)
+        .says(&["netbsd-x86_64 is in ", "no node of nodes.toml builds it"]);
+}
+
+/// Names, by their ends, that the account of docs/publishing.md may overwrite.
+fn condition() -> Arc<dyn Fn(&str) -> bool + Send + Sync> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/publishing.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let quoted = |before: &str| -> BTreeSet<String> {
+        let rest = page.split(before).skip(1);
+        rest.map(|rest| rest.split('"').next().unwrap().to_string())
+            .collect()
+    };
+    let names = quoted("resource.name.extract(\"/objects/{name}\") == \"");
+    let ends = quoted("resource.name.endsWith(\"");
+    assert!(names.len() > 5 && ends.len() == 2, "{names:?} {ends:?}");
+    Arc::new(move |name| names.contains(name) || ends.iter().any(|end| name.ends_with(end)))
+}
+
+/// A bucket that wants a login, and its file.
+fn guarded(nodes: &str) -> (Shop, String) {
+    let rules = Rules {
+        tokens: ["secret".to_string()].into(),
+        may_overwrite: condition(),
+        ..Rules::default()
+    };
+    let shop = Shop::with(rules, &format!("{STORE}{nodes}"));
+    let token = shop.project.beside("token");
+    project::write(&token, "secret\n");
+    let flag = format!("--token-file {}", token.display());
+    (shop, flag)
+}
+
+#[test]
+fn the_account_of_the_documentation_may_do_all_that_a_release_needs() {
+    let optional = format!("{}required = false\n", netbsd());
+    let (shop, login) = guarded(&format!("{}{optional}", here()));
+    let late = "--node netbsd --allow-unproven --allow-own-source";
+    for line in [
+        "release --node here".to_string(),
+        format!("release {late}"),
+        "yank 0.14.0".into(),
+        "yank 0.14.0 --undo".into(),
+        "verify".into(),
+    ] {
+        shop.xtask(&format!("{login} {line}")).exits(0);
+    }
+    let versions = shop.text("versions.txt");
+    assert!(versions.contains("netbsd-x86_64:0.14.0\n"), "{versions}");
+    // And nothing that is published could be changed with it.
+    let binary = format!("0.15.0/ballistics-0.15.0-{}", host_platform());
+    shop.raise_version("0.15.0");
+    shop.bucket.put(&binary, b"other bytes");
+    let line = format!("{login} release --node here --reclaim");
+    shop.xtask(&line).exits(1).says(&["storage.objects.delete"]);
+}
+
+#[test]
+fn the_doctor_says_what_the_login_may_do() {
+    let (shop, login) = guarded(&here());
+    shop.xtask(&format!("{login} release")).exits(0);
+    let ran = shop.xtask(&format!("{login} doctor")).exits(0);
+    for line in [
+        "  storage.objects.create   yes",
+        "  storage.objects.delete   yes, on index.json, by a condition on names",
+        "  storage.buckets.get      yes",
+    ] {
+        assert!(ran.stdout.contains(line), "{line}\n{}", ran.stdout);
+    }
+    let asked = shop.bucket.asked();
+    let mut api = asked.iter().filter(|it| it.path.contains("/storage/v1/"));
+    assert!(api.all(|it| it.token.as_deref() == Some("secret")));
+}
+
+/// A key and what its public half is in nodes.toml.
+fn new_key(project: &Project, name: &str) -> (String, String) {
+    let path = project.beside(name).display().to_string();
+    let made = format!("ssh-keygen -q -t ed25519 -N '' -C '' -f {path}");
+    project.shell(&made).exits(0);
+    let public = std::fs::read_to_string(format!("{path}.pub")).unwrap();
+    (path, public.trim_end().to_string())
+}
+
+fn signing(key: &str, release_keys: &[&str]) -> String {
+    format!("signing_key = {key:?}\nrelease_keys = {release_keys:?}\n")
+}
+
+#[test]
+fn a_signature_by_another_release_key_is_no_obstacle_and_none_in_a_dry_run() {
+    let shop = Shop::new(&here());
+    let (old, old_public) = new_key(&shop.project, "old");
+    let (new, new_public) = new_key(&shop.project, "new");
+    let keys = [old_public.as_str(), new_public.as_str()];
+    let sign_with = |key: &str| {
+        let nodes = format!("{STORE}{}{}", signing(key, &keys), here());
+        shop.project.write_nodes(&nodes);
+    };
+    sign_with(&old);
+    shop.xtask("release").exits(0);
+    sign_with(&new);
+    shop.project.shell("rm dist/0.14.0/*.sig").exits(0);
+    shop.bucket.forget_asked();
+    let ran = shop.xtask("release --dry-run").exits(0);
+    assert!(!replaces(&ran, "stop"), "{}", ran.stdout);
+    shop.xtask("release").exits(0);
+    assert_eq!(shop.writes(), 0);
+}
+
+/// Seven platforms, of which this machine builds one.
+fn seven() -> String {
+    let target = |platform: &str| {
+        let (system, arch) = platform.split_once('-').unwrap();
+        match system {
+            "macos" => format!("{arch}-apple-darwin"),
+            "linux" => format!("{arch}-unknown-linux-gnu"),
+            _ => format!("{arch}-unknown-{system}"),
+        }
+    };
+    let others = [
+        "freebsd-x86_64",
+        "freebsd-aarch64",
+        "netbsd-x86_64",
+        "netbsd-aarch64",
+        "openbsd-x86_64",
+        "macos-aarch64",
+    ];
+    let nodes = others.map(|platform| {
+        let build = format!(
+            "build_command = \"cp {} out\"\nbinary_path = \"out\"\nprove = false",
+            hello(platform)
+        );
+        node(platform, &target(platform), &build)
+    });
+    nodes.concat() + &here()
+}
+
+#[test]
+fn a_signed_release_of_seven_platforms_asks_at_most_45_times() {
+    let project = Project::new();
+    let (key, public) = new_key(&project, "key");
+    let signing = signing(&key, &[&public]);
+    project.write_nodes(&format!("{STORE}{signing}{}", seven()));
+    project.commit("nodes");
+    project.git("tag v0.14.0");
+    let bucket = Fake::start(Rules::roomy());
+    let shop = Shop { project, bucket };
+    let flags = "--allow-unproven --allow-own-source";
+    let release = format!("release {flags}");
+    // What verify reads afterwards is read as everybody does; before that one look is enough.
+    let asked = |shop: &Shop| {
+        let asked = shop.bucket.asked();
+        let own = asked.iter().filter(|it| it.path.contains("/storage/v1/"));
+        own.count() + 1
+    };
+    shop.xtask(&release).exits(0);
+    let first = asked(&shop);
+    shop.raise_version("0.15.0");
+    shop.bucket.forget_asked();
+    shop.xtask(&release).exits(0);
+    let second = asked(&shop);
+    shop.raise_version("0.16.0");
+    shop.xtask("dist").exits(0);
+    shop.xtask("checksum").exits(0);
+    shop.bucket.forget_asked();
+    shop.xtask(&format!("publish {flags}")).exits(0);
+    let published = asked(&shop);
+    println!("release {first}, the next {second}, publish {published}");
+    assert!(first.max(second).max(published) <= 3 * 7 + 24);
 }

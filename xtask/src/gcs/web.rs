@@ -10,6 +10,15 @@ pub struct Web {
     client: Client,
 }
 
+/// What a reader finds under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    Something,
+    Nothing,
+    /// It may not be read, whether it is there or not.
+    Closed,
+}
+
 impl Web {
     pub fn new(base_url: &str, patience: Patience) -> Web {
         Web {
@@ -26,9 +35,30 @@ impl Web {
         self.get(name, &read_text)
     }
 
+    /// Where nothing was published yet, and a bucket may still be closed.
+    pub fn look(&self, name: &ObjectName) -> Result<Found> {
+        let answer = self.client.send(&self.request(name), &read_text)?;
+        match (answer.status, answer.body) {
+            (_, Some(_)) => Ok(Found::Something),
+            (404 | 410, _) => Ok(Found::Nothing),
+            (401 | 403, _) => Ok(Found::Closed),
+            (status, _) => bail!("{}/{name} answers {status}", self.base_url),
+        }
+    }
+
     pub fn digest(&self, name: &ObjectName) -> Result<Option<Digest>> {
         let digest = self.get(name, &|body| Digest::of_reader(body))?;
         Ok(digest.map(|(digest, _)| digest))
+    }
+
+    fn request(&self, name: &ObjectName) -> Request<'static> {
+        Request {
+            method: "GET",
+            // Whoever stands between is asked not to answer from memory.
+            headers: vec![("cache-control", "no-cache".into())],
+            url: format!("{}/{name}", self.base_url),
+            body: Body::None,
+        }
     }
 
     fn get<T>(
@@ -36,14 +66,7 @@ impl Web {
         name: &ObjectName,
         receive: &dyn Fn(&mut dyn Read) -> std::io::Result<T>,
     ) -> Result<Option<T>> {
-        let url = format!("{}/{name}", self.base_url);
-        let request = Request {
-            method: "GET",
-            // Whoever stands between is asked not to answer from memory.
-            headers: vec![("cache-control", "no-cache".into())],
-            url,
-            body: Body::None,
-        };
+        let request = self.request(name);
         let answer = self.client.send(&request, receive)?;
         match (answer.status, answer.body) {
             (_, Some(body)) => Ok(Some(body)),

@@ -1,6 +1,8 @@
 //! What the command line lets a publish do beyond the usual, and what is refused without it.
 
 use super::Publishing;
+use crate::inventory::Node;
+use crate::plan::Plan;
 use crate::words::{refuse, Artifact, Platform, SourceKind};
 use anyhow::Result;
 
@@ -24,6 +26,21 @@ struct Provenance {
 }
 
 impl Exceptions {
+    /// What nodes.toml says already, so that nothing is built for a bucket that will not take it.
+    pub fn check_plan(&self, plan: &Plan, is_for_users: bool) -> Result<()> {
+        if !is_for_users {
+            return Ok(());
+        }
+        let named = |is_wrong: &dyn Fn(&Node) -> bool| {
+            let wrong = plan.nodes().filter(|node| is_wrong(node));
+            wrong.map(Node::platform).collect()
+        };
+        self.check(&Provenance {
+            unproven: named(&|node| !node.prove),
+            own_source: named(&|node| node.build_command.is_some()),
+        })
+    }
+
     fn check(&self, provenance: &Provenance) -> Result<()> {
         let named = |platforms: &[Platform]| {
             let names: Vec<String> = platforms.iter().map(Platform::to_string).collect();

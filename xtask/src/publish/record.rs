@@ -6,6 +6,7 @@ use crate::index::{sum_line, sums, Entry, Index};
 use crate::manifest::Manifest;
 use crate::pointers::Change;
 use crate::store::{Generation, Object, Written};
+use crate::words::ObjectName;
 use anyhow::{bail, Context, Result};
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,6 +61,19 @@ impl Publishing<'_> {
             sums: read(SUMS)?,
             manifest: read(Manifest::FILE)?,
         })
+    }
+
+    /// For each list its name, what is there, and what it is to say.
+    pub(super) fn lists(&self, entry: &Entry) -> Result<[(ObjectName, Object, Vec<u8>); 2]> {
+        let Lists { sums, manifest } = self.read_lists()?;
+        let (new_sums, new_manifest) = (
+            self.joined_sums(&sums.bytes, entry),
+            self.joined_manifest(&manifest.bytes, entry)?,
+        );
+        Ok([
+            (self.object(SUMS), sums, new_sums),
+            (self.object(Manifest::FILE), manifest, new_manifest),
+        ])
     }
 
     fn grow(&self, lists: &Lists, index: &Index) -> Result<Written> {

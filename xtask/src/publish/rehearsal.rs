@@ -1,76 +1,104 @@
 //! What a publish would do to a store, as the store is now: every object, its headers, what it expects to find, and how the pointers move. Only reads.
 
-use super::pieces::{Kind, Piece};
-use super::Publishing;
-use crate::index::Index;
-use crate::manifest::Manifest;
-use crate::pointers;
-use crate::store::{headers_of, Generation, Held, Store};
+use super::pieces::Piece;
+use super::{Manner, Publishing};
+use crate::index::{Entry, Index};
+use crate::pointers::{self, Change};
+use crate::store::{headers_of, Generation, Held};
 use crate::words::ObjectName;
-use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
+use anyhow::{bail, Result};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 impl Publishing<'_> {
-    /// Says it of `real`, which is not the store of this publish.
-    pub fn rehearse(&self, real: &Store) -> Result<()> {
-        let entry =
-            crate::seal::entry(self.dist, self.source, self.required, self.signer.is_some());
-        let (before, generation) = real.index_for_change()?;
+    /// Fails where the publish would.
+    pub fn rehearse(&self) -> Result<()> {
+        let (entry, (before, generation)) = self.preflight()?;
+        let version = &self.source.version;
+        let mut index = before.clone();
+        if self.manner == Manner::Development && index.clone().merge(version, &entry).is_err() {
+            index.drop_development(version);
+        }
+        let gives_way = self.manner == Manner::Development && !index.versions.contains_key(version);
         let pieces = self.pieces(&entry)?;
-        let (claims, content): (Vec<&Piece>, Vec<&Piece>) =
-            pieces.iter().partition(|piece| piece.kind != Kind::Content);
-        let files: Vec<(ObjectName, Utf8PathBuf)> = pieces
-            .iter()
-            .map(|piece| (piece.name.clone(), piece.path.clone()))
-            .collect();
-        let held = real.held(&self.source.version, &files)?;
-        for piece in claims.iter().chain(&content) {
-            match held.get(&piece.name) {
-                None => self.say_write(real, &piece.name, "create", &Generation::NOTHING),
-                Some(Held::Same) => self.say(real, &piece.name, "keep", "the same bytes are there"),
-                Some(Held::Other(there)) => {
-                    self.say(
-                        real,
-                        &piece.name,
-                        "stop",
-                        &format!("other bytes are there: {there}"),
-                    );
+        let held = match gives_way {
+            // Its files, and what a dead run left of them, go first.
+            true => BTreeMap::new(),
+            false => self.held(&pieces)?,
+        };
+        if self.exceptions.reclaim {
+            index.claim(version, &entry);
+            if !index.says_the_same_as(&before) {
+                self.say_object(&ObjectName::index(), &generation);
+            }
+        }
+        let stopped = self.rehearse_pieces(&pieces, &held, &before);
+        index.merge(version, &entry)?;
+        self.rehearse_lists(&index.versions[version])?;
+        if !index.says_the_same_as(&before) {
+            self.say_object(&ObjectName::index(), &generation);
+        }
+        self.rehearse_pointers(&index)?;
+        self.rehearse_installer(Change { before, index })?;
+        match &stopped[..] {
+            [] => Ok(()),
+            [first, ..] => bail!("{} objects are in the way: {first}", stopped.len()),
+        }
+    }
+
+    /// Returns why it would stop.
+    fn rehearse_pieces(
+        &self,
+        pieces: &[Piece],
+        held: &BTreeMap<ObjectName, Held>,
+        index: &Index,
+    ) -> Vec<String> {
+        let mut stopped = Vec::new();
+        for piece in pieces {
+            let name = &piece.name;
+            let Some(held) = held.get(name) else {
+                self.say_object(name, &Generation::NOTHING);
+                continue;
+            };
+            match self.is_done(piece, held, index) {
+                Ok(true) => self.say(name, "keep", "the same is there"),
+                Ok(false) => self.say(name, "reclaim", "other bytes are there, and not listed"),
+                Err(error) => {
+                    self.say(name, "stop", &format!("{error:#}"));
+                    stopped.push(format!("{error:#}"));
                 }
             }
         }
-        for file in ["SHA256SUMS", Manifest::FILE] {
-            self.say_replacement(real, &self.object(file))?;
-        }
-        let mut index = before.clone();
-        index
-            .merge(&self.source.version, &entry)
-            .with_context(|| format!("dry run of {}", real.location()))?;
-        if !index.says_the_same_as(&before) {
-            self.say_write(real, &ObjectName::index(), "replace", &generation);
-            self.say_pointers(real, &index)?;
+        stopped
+    }
+
+    fn rehearse_lists(&self, entry: &Entry) -> Result<()> {
+        for (name, there, text) in self.lists(entry)? {
+            match there.bytes == text {
+                true => self.say(&name, "keep", "it says the same"),
+                false => self.say_object(&name, &there.generation),
+            }
         }
         Ok(())
     }
 
-    fn say_pointers(&self, real: &Store, index: &Index) -> Result<()> {
+    fn rehearse_pointers(&self, index: &Index) -> Result<()> {
         for (name, new) in pointers::views(&self.inventory.project, self.base_url, index) {
-            let old = real.read(&name)?;
-            let old = old.map_or(String::new(), |old| {
-                String::from_utf8_lossy(&old.bytes).into_owned()
-            });
-            if old == new {
+            let there = self.store.read(&name)?;
+            let old = there.as_ref().map(|there| &there.bytes[..]);
+            let old = String::from_utf8_lossy(old.unwrap_or_default()).into_owned();
+            if old == new && there.is_some() {
                 continue;
             }
-            self.say_replacement(real, &name)?;
-            let gone = old
-                .lines()
-                .filter(|line| !new.lines().any(|kept| kept == *line));
-            gone.for_each(|line| self.ui.show(&format!("    - {line}")));
-            let come = new
-                .lines()
-                .filter(|line| !old.lines().any(|kept| kept == *line));
-            come.for_each(|line| self.ui.show(&format!("    + {line}")));
+            let expected = there.map_or(Generation::NOTHING, |there| there.generation);
+            self.say_object(&name, &expected);
+            let differs = |text: &str, line: &str| !text.lines().any(|other| other == line);
+            for gone in old.lines().filter(|line| differs(&new, line)) {
+                self.ui.show(&format!("    - {gone}"));
+            }
+            for come in new.lines().filter(|line| differs(&old, line)) {
+                self.ui.show(&format!("    + {come}"));
+            }
             self.ui.event(
                 "pointer",
                 json!({"object": name.as_str(), "old": old, "new": new}),
@@ -79,18 +107,24 @@ impl Publishing<'_> {
         Ok(())
     }
 
-    fn say_replacement(&self, real: &Store, name: &ObjectName) -> Result<()> {
-        let there = real.stat(name, b"")?;
-        let expected = there.map_or(Generation::NOTHING, |there| there.generation);
-        let verb = match expected == Generation::NOTHING {
-            true => "create",
-            false => "replace",
-        };
-        self.say_write(real, name, verb, &expected);
+    fn rehearse_installer(&self, change: Change) -> Result<()> {
+        let (name, text) = (ObjectName::installer(), self.installer()?);
+        match self.store.stat(&name, text.as_bytes())? {
+            None => self.say_object(&name, &Generation::NOTHING),
+            Some(there) if there.same => {}
+            Some(there) if self.is_installer_due(&change, &change.index, &there) => {
+                self.say_object(&name, &there.generation)
+            }
+            Some(_) => self.say(&name, "keep", "this release does not move latest"),
+        }
         Ok(())
     }
 
-    fn say_write(&self, real: &Store, name: &ObjectName, verb: &str, expected: &Generation) {
+    fn say_object(&self, name: &ObjectName, expected: &Generation) {
+        let verb = match *expected == Generation::NOTHING {
+            true => "create",
+            false => "replace",
+        };
         let headers = headers_of(name);
         let how = format!(
             "content-type: {}; cache-control: {}; if-generation-match: {}",
@@ -98,12 +132,12 @@ impl Publishing<'_> {
             headers.cache_control,
             expected.number()
         );
-        self.say(real, name, verb, &how);
+        self.say(name, verb, &how);
     }
 
-    fn say(&self, real: &Store, name: &ObjectName, verb: &str, how: &str) {
-        self.ui
-            .show(&format!("{verb:7} {}/{name} ({how})", real.location()));
+    fn say(&self, name: &ObjectName, verb: &str, how: &str) {
+        let place = self.store.location();
+        self.ui.show(&format!("{verb:7} {place}/{name} ({how})"));
         self.ui.event(
             "would",
             json!({"verb": verb, "object": name.as_str(), "how": how}),

@@ -198,10 +198,16 @@ fn a_dry_run_publishes_to_dist_alone_and_says_what_the_real_store_has() {
         "greeting",
         "other greeting",
     );
+    project.commit("other greeting");
+    // The development version would give way to the new source, and stays.
+    let embedded = project.store();
+    let ran = project.xtask("release --local --dry-run").exits(0);
+    assert!(ran.stdout.contains("create  "), "{}", ran.stdout);
+    tree::assert_same(&embedded, &project.store());
     project.write_version("0.15.0");
     project.commit("raise the version");
     project.write("dist/dry-run/left.txt", "of an earlier one\n");
-    let (published, embedded) = (tree::read(&store), project.store());
+    let published = tree::read(&store);
     let says = format!(
         "dry run: nothing was written to {}; it does not list 0.15.0, and its latest is 0.14.0",
         store.display()

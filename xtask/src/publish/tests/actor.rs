@@ -140,6 +140,7 @@ impl Actor {
                     inventory: inventory(),
                     source,
                     required,
+                    seen: None,
                     signer: signed.then(signer),
                     base_url: BASE_URL,
                     installer_template: concat!(env!("CARGO_MANIFEST_DIR"), "/../install.sh")
