@@ -356,40 +356,21 @@ struct Built {
 impl Building<'_> {
     fn run(&self, console: &Console) -> Result<Built> {
         let inventory = &self.workspace.inventory;
-        let Commit {
-            repository,
-            revision,
-        } = self.commit;
         let toolchain = Toolchain::ask()?;
         let plan = Plan::make(
             inventory,
             &self.selection,
             &self.workspace.this_machine(&toolchain)?,
         )?;
-        let (root, version) = (&self.workspace.dist(), &revision.version);
-        let stored = stored_archive(root, version);
-        let mut seen = None;
-        let mut published = None;
-        if let Some((destination, exceptions)) = self.destination {
-            exceptions.check_plan(&plan, destination.is_for_users())?;
-            seen = destination.look()?;
-            published = destination.published_source(revision, seen.as_ref())?;
-        }
-        let (source, archive) = match published {
-            Some(published) => published,
-            None => repository.archive(
-                &self.workspace.tools(console.interrupt),
-                revision,
-                &toolchain.cargo,
-                stored,
-            )?,
-        };
+        let seen = self.look_ahead(&plan)?;
+        let (source, archive) = self.source(&toolchain, seen.as_ref(), console)?;
         if let Some((destination, _)) = self.destination {
             destination.prepare(seen.as_ref(), console.ui)?;
             destination.accepts(&source, seen.as_ref())?;
         }
         console.interrupt.check()?;
         // Whatever could be refused was: from here on dist/ is written.
+        let (root, version) = (&self.workspace.dist(), &source.version);
         let dist = Dist::open(root, version, &inventory.project.binary)?;
         if let Some(damage) = &dist.damage {
             console.ui.warn(damage);
@@ -428,6 +409,38 @@ impl Building<'_> {
             rows,
             seen,
         })
+    }
+
+    /// What is published there already; a plan that it could not take is refused.
+    fn look_ahead(&self, plan: &Plan) -> Result<Option<Seen>> {
+        let Some((destination, exceptions)) = self.destination else {
+            return Ok(None);
+        };
+        if destination.is_for_users() {
+            exceptions.check_plan(plan)?;
+        }
+        destination.look()
+    }
+
+    /// The published archive of this version, if there is one; else that of the commit.
+    fn source(
+        &self,
+        toolchain: &Toolchain,
+        seen: Option<&Seen>,
+        console: &Console,
+    ) -> Result<(SourceRecord, Vec<u8>)> {
+        let Commit {
+            repository,
+            revision,
+        } = self.commit;
+        if let Some((destination, _)) = self.destination {
+            if let Some(published) = destination.published_source(revision, seen)? {
+                return Ok(published);
+            }
+        }
+        let tools = self.workspace.tools(console.interrupt);
+        let stored = stored_archive(&self.workspace.dist(), &revision.version);
+        repository.archive(&tools, revision, &toolchain.cargo, stored)
     }
 
     fn introduce(&self, plan: &Plan, source: &Digest, ui: &Ui) {

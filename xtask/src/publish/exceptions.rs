@@ -27,10 +27,7 @@ struct Provenance {
 
 impl Exceptions {
     /// What nodes.toml says already, so that nothing is built for a bucket that will not take it.
-    pub fn check_plan(&self, plan: &Plan, is_for_users: bool) -> Result<()> {
-        if !is_for_users {
-            return Ok(());
-        }
+    pub fn check_plan(&self, plan: &Plan) -> Result<()> {
         let named = |is_wrong: &dyn Fn(&Node) -> bool| {
             let wrong = plan.nodes().filter(|node| is_wrong(node));
             wrong.map(Node::platform).collect()
