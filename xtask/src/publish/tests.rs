@@ -34,8 +34,12 @@ const NEXT: Cargo = Cargo {
 };
 const WHOLE: Cargo = Cargo {
     built: BOTH,
-    signed: true,
     ..LINUX
+};
+/// Every signature is a process or two, so only some are signed.
+const SIGNED: Cargo = Cargo {
+    signed: true,
+    ..WHOLE
 };
 const RIVAL: Cargo = Cargo {
     salt: "other bytes",
@@ -108,7 +112,7 @@ impl Death {
 
 #[test]
 fn a_publisher_that_is_killed_anywhere_is_repaired_by_running_it_again() {
-    let publisher = Actor::publishing("a", WHOLE);
+    let publisher = Actor::publishing("a", SIGNED);
     for kind in BOTH_KINDS {
         let kills = Death::of(&publisher, &publisher).everywhere(kind);
         println!("{kind:?}: {kills} kills, each repaired by the same publish");
@@ -247,13 +251,13 @@ fn meetings() -> Vec<Meeting> {
     let publish = |cargo: Cargo| move |name| Actor::publishing(name, cargo);
     let yank = |name| Actor::yanking(name, "0.14.0");
     let (linux, netbsd, next) = (publish(LINUX), publish(NETBSD), publish(NEXT));
-    let (whole, rival) = (publish(WHOLE), publish(RIVAL));
+    let (whole, signed, rival) = (publish(WHOLE), publish(SIGNED), publish(RIVAL));
     let reclaim = |name| Actor::reclaiming(name, RIVAL);
     let other_reclaim = |name| Actor::reclaiming(name, WHOLE);
     vec![
         Meeting::of("two platforms", &linux, &netbsd),
         Meeting::of("two platforms, the other first", &netbsd, &linux),
-        Meeting::of("the same twice", &whole, &whole),
+        Meeting::of("the same twice", &signed, &signed),
         Meeting::of("two versions", &whole, &next).with_next(),
         Meeting::of("two versions, the newer first", &next, &whole).with_next(),
         Meeting::of("a rerun and a yank", &whole, &yank).yanked(),
@@ -561,7 +565,7 @@ fn a_publish_of_n_artifacts_asks_at_most_3n_and_24_times() {
             let cargo = Cargo {
                 version,
                 built,
-                ..WHOLE
+                ..SIGNED
             };
             let asked = world.act_alone(&Actor::publishing("a", cargo)).unwrap();
             println!("{version}, {count} signed artifacts: {asked} requests");
