@@ -517,9 +517,14 @@ fn faults(platform: &str) -> Vec<(&'static str, String, Fault, i32, &'static str
 fn every_fault_of_a_server_is_met_with_every_downloader() {
     let mut cases = vec![];
     let mut row = 0;
-    for downloader in NETWORK {
-        for (name, file, fault, code, words) in faults(downloader.home().platform) {
+    for (first, downloader) in NETWORK.into_iter().enumerate() {
+        let faults = faults(downloader.home().platform).into_iter().enumerate();
+        for (number, (name, file, fault, code, words)) in faults {
             row += 1;
+            // A whole file with other words in it is the same to every downloader: two of the six.
+            if matches!(fault, Fault::Body(_)) && (first + number) % 3 != 0 {
+                continue;
+            }
             let case = case(format!("{name} with {downloader:?} in {}", turn(row)))
                 .shell(turn(row))
                 .downloader(downloader)
