@@ -124,7 +124,7 @@ impl Publishing<'_> {
     fn say_if_older(&self, index: &Index) {
         let version = &self.source.version;
         if let Some(latest) = index.latest.as_ref().filter(|latest| *latest > version) {
-            self.ui.warn(&format!(
+            self.ui.say(&format!(
                 "{version} is older than latest {latest}; latest stays"
             ));
         }
