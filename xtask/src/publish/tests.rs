@@ -58,9 +58,9 @@ const BOTH_KINDS: [Shape; 2] = [Shape::Bucket, Shape::Directory];
 struct Death {
     victim: Arc<Actor>,
     /// Done before.
-    before: Vec<Cargo>,
-    /// Left by a publisher that died before its commit.
-    left: Option<Cargo>,
+    before: Vec<Arc<Actor>>,
+    /// What it has was left by a publisher that died before its commit.
+    left: Option<Arc<Actor>>,
     repair: Arc<Actor>,
     listed: Vec<&'static str>,
 }
@@ -78,12 +78,12 @@ impl Death {
 
     fn ground(&self, kind: Shape) -> World {
         let mut world = World::new(kind);
-        if let Some(left) = self.left {
+        if let Some(left) = &self.left {
             world = world.that_reclaims();
-            world.leave(&Actor::publishing("c", left));
+            world.leave(left);
         }
         for before in &self.before {
-            world.act_alone(&Actor::publishing("c", *before)).unwrap();
+            world.act_alone(before).unwrap();
         }
         world
     }
@@ -139,7 +139,7 @@ fn a_reclaim_that_is_killed_anywhere_is_repaired_by_running_it_again() {
     let reclaim = Actor::reclaiming("a", RIVAL);
     for kind in BOTH_KINDS {
         let death = Death {
-            left: Some(WHOLE),
+            left: Some(Actor::publishing("c", WHOLE)),
             ..Death::of(&reclaim, &reclaim)
         };
         println!("{kind:?}: {} kills of a reclaim", death.everywhere(kind));
@@ -163,10 +163,11 @@ fn a_move_of_the_pointers_that_is_killed_anywhere_is_repaired_by_running_it_agai
         version: "0.16.0",
         ..LINUX
     };
+    let before = [WHOLE, NEXT, unfinished].map(|cargo| Actor::publishing("c", cargo));
     for (what, mover) in moves {
         for kind in BOTH_KINDS {
             let death = Death {
-                before: vec![WHOLE, NEXT, unfinished],
+                before: before.to_vec(),
                 ..Death::of(&mover, &mover)
             };
             println!("{kind:?}: {} kills of a {what}", death.everywhere(kind));
@@ -234,9 +235,9 @@ struct Meeting {
     first: Arc<Actor>,
     second: Arc<Actor>,
     /// Done before they meet.
-    before: Option<Cargo>,
-    /// Left by a publisher that died before its commit.
-    left: Option<Cargo>,
+    before: Option<Arc<Actor>>,
+    /// What it has was left by a publisher that died before its commit.
+    left: Option<Arc<Actor>>,
     /// Names that nothing lists may be taken over.
     reclaims: bool,
     /// Exactly one of them has to give up.
@@ -319,7 +320,7 @@ impl Meeting {
 
     fn left(self, left: Cargo) -> Meeting {
         Meeting {
-            left: Some(left),
+            left: Some(Actor::publishing("c", left)),
             ..self
         }
     }
@@ -329,11 +330,11 @@ impl Meeting {
         if self.reclaims {
             world = world.that_reclaims();
         }
-        if let Some(left) = self.left {
-            world.leave(&Actor::publishing("c", left));
+        if let Some(left) = &self.left {
+            world.leave(left);
         }
-        if let Some(before) = self.before {
-            world.act_alone(&Actor::publishing("c", before)).unwrap();
+        if let Some(before) = &self.before {
+            world.act_alone(before).unwrap();
         }
         world
     }
@@ -361,7 +362,7 @@ impl Meeting {
     /// 0.14.0 is there already, and one of them yanks it.
     fn yanked(self) -> Meeting {
         Meeting {
-            before: Some(WHOLE),
+            before: Some(Actor::publishing("c", WHOLE)),
             latest: "",
             ..self
         }
