@@ -18,7 +18,8 @@ use crate::sign::Signer;
 use crate::ssh::Programs;
 use crate::ui::{JobLine, Row, Ui};
 use crate::words::{
-    show_duration, Artifact, Digest, Facts, Failure, FailureClass, Outcome, SourceKind, Stage,
+    show_duration, show_time, Artifact, Digest, Facts, Failure, FailureClass, Outcome, SourceKind,
+    Stage,
 };
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -435,7 +436,7 @@ impl Build<'_> {
 
     fn record(&self, node: &Node, row: &Row, answer: &Answer) -> Result<()> {
         self.history.add(&history::Line {
-            at: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
+            at: show_time(SystemTime::now()),
             version: self.source.version.clone(),
             node: node.name.clone(),
             platform: node.platform(),

@@ -7,7 +7,7 @@ use crate::host::Watch;
 use crate::inventory::{Hooks, Inventory, Machine, Node};
 use crate::process::Logged;
 use crate::ui::Ui;
-use crate::words::MachineName;
+use crate::words::{show_time, MachineName};
 use anyhow::{anyhow, bail, Context, Error, Result};
 use camino::Utf8PathBuf;
 use std::cell::Cell;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// The machines of a release that have hooks, with how many jobs still need each.
 pub struct MachineHooks<'a> {
@@ -176,7 +176,7 @@ impl Commands<'_> {
             return Ok(());
         };
         let mut output = self.open_log()?;
-        let time = jiff::Timestamp::now().strftime("%FT%TZ");
+        let time = show_time(SystemTime::now());
         let _ = writeln!(output, "{time} $ {}", command.join(" "));
         let begun = output.metadata().map_or(0, |log| log.len());
         let logged = Logged {

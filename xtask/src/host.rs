@@ -19,7 +19,7 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Where a job is run.
 pub enum Host {
@@ -270,8 +270,7 @@ impl<'a> Conversation<'a> {
         self.permit = None;
         match mark {
             Mark::Fact { name, value } => {
-                let now = jiff::Timestamp::now().as_second();
-                self.answer.probe.take(&name, &value, now);
+                self.answer.probe.take(&name, &value, SystemTime::now());
             }
             Mark::Ready(path) => self.judge(&path, session, line),
             Mark::Stage(stage) => {

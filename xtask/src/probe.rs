@@ -3,7 +3,7 @@
 use crate::inventory::Node;
 use crate::words::{Facts, Version};
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A release build of a crate without dependencies takes a tenth of this; the rest is for the linker's and cargo's own files.
 const DISK_KIB: u64 = 200 * 1024;
@@ -16,14 +16,14 @@ pub struct Probe {
     disk_kib: Option<u64>,
     hash_tool: String,
     /// The node's clock minus ours, in seconds, when it was heard.
-    clock_skew: Option<i64>,
+    clock_skew: Option<Duration>,
     /// The work directory on the node.
     pub work: String,
 }
 
 impl Probe {
-    /// `now` is our own clock, in seconds since 1970.
-    pub fn take(&mut self, name: &str, value: &str, now: i64) {
+    /// `now` is our own clock.
+    pub fn take(&mut self, name: &str, value: &str, now: SystemTime) {
         let value = value.to_string();
         match name {
             "os" => self.facts.os = value,
@@ -37,7 +37,7 @@ impl Probe {
             }
             "disk" => self.disk_kib = value.parse().ok(),
             "hash" => self.hash_tool = value,
-            "clock" => self.clock_skew = value.parse().ok().map(|clock: i64| clock - now),
+            "clock" => self.clock_skew = skew(&value, now),
             "work" => self.work = value,
             _ => {}
         }
@@ -45,8 +45,8 @@ impl Probe {
 
     /// How far its clock is off, if that is more than a minute.
     pub fn clock_skew(&self) -> Option<Duration> {
-        let skew = Duration::from_secs(self.clock_skew?.unsigned_abs());
-        (skew > Duration::from_secs(60)).then_some(skew)
+        self.clock_skew
+            .filter(|skew| *skew > Duration::from_secs(60))
     }
 
     /// Why this node cannot do its job, with the way out.
@@ -95,6 +95,16 @@ impl Probe {
     }
 }
 
+/// How far a clock is off, one way or the other; `clock` is in seconds since 1970.
+fn skew(clock: &str, now: SystemTime) -> Option<Duration> {
+    let there = UNIX_EPOCH.checked_add(Duration::from_secs(clock.parse().ok()?))?;
+    Some(
+        there
+            .duration_since(now)
+            .unwrap_or_else(|early| early.duration()),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +113,10 @@ mod tests {
     const NODE: &str =
         "[project]\npackage = \"p\"\nbinary = \"b\"\nrepository = \"https://x.localnet/r\"\n\
         [[node]]\nname = \"n\"\nhost = \"a@b.localnet\"\ntarget = \"x86_64-unknown-netbsd\"\n";
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
 
     fn obstacle(changes: &[(&str, &str)], extra: &str) -> Option<String> {
         let fleet = Inventory::parse("nodes.toml", &format!("{NODE}{extra}")).unwrap();
@@ -120,7 +134,7 @@ mod tests {
             .iter()
             .filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
         for (name, value) in kept.chain(changes) {
-            probe.take(name, value, 1000);
+            probe.take(name, value, at(1000));
         }
         probe.obstacle(&fleet.nodes.iter().collect::<Vec<_>>(), Some("1.63"))
     }
@@ -159,13 +173,13 @@ mod tests {
     #[test]
     fn a_clock_an_hour_off_is_noticed_either_way() {
         for (clock, skew) in [
-            ("4600", Some(3600)),
-            ("-2600", Some(3600)),
-            ("1030", None),
+            ("13600", Some(3600)),
+            ("6400", Some(3600)),
+            ("10030", None),
             ("x", None),
         ] {
             let mut probe = Probe::default();
-            probe.take("clock", clock, 1000);
+            probe.take("clock", clock, at(10_000));
             assert_eq!(probe.clock_skew(), skew.map(Duration::from_secs), "{clock}");
         }
     }

@@ -5,9 +5,12 @@
 use super::http::{require_private, Answer, Body, Client, Patience, Request};
 use crate::process::{is_installed, Timed};
 use crate::words::refuse;
-use anyhow::{bail, Context, Result};
+use anyhow::{anyhow, bail, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use pkcs8::ObjectIdentifier;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::PrivateKeyDer;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Mutex;
@@ -304,8 +307,23 @@ fn token(text: &str, life: Duration) -> Result<Token> {
     })
 }
 
+/// RFC 8017, appendix A.1: rsaEncryption.
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
 fn encoding_key(key: &ServiceAccount) -> Result<EncodingKey> {
-    Ok(EncodingKey::from_rsa_pem(key.private_key.0.as_bytes())?)
+    let rsa = match PrivateKeyDer::from_pem_slice(key.private_key.0.as_bytes())? {
+        PrivateKeyDer::Pkcs1(rsa) => rsa.secret_pkcs1_der().to_vec(),
+        PrivateKeyDer::Pkcs8(wrapped) => {
+            let key = pkcs8::PrivateKeyInfo::try_from(wrapped.secret_pkcs8_der())
+                .map_err(|error| anyhow!("no PKCS #8: {error}"))?;
+            key.algorithm
+                .assert_algorithm_oid(RSA)
+                .map_err(|_| anyhow!("no RSA key"))?;
+            key.private_key.to_vec()
+        }
+        _ => bail!("no RSA key"),
+    };
+    Ok(EncodingKey::from_rsa_der(&rsa))
 }
 
 fn assertion(key: &ServiceAccount) -> Result<String> {

@@ -2,11 +2,12 @@
 
 use crate::files::remove_if_there;
 use crate::script::is_mark;
+use crate::words::show_time;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 pub struct Log {
     raw_path: Utf8PathBuf,
@@ -145,7 +146,7 @@ pub fn add_line(path: &Utf8Path, text: &str) -> Result<()> {
 }
 
 fn now() -> String {
-    jiff::Timestamp::now().strftime("%FT%TZ").to_string()
+    show_time(SystemTime::now())
 }
 
 /// The last lines that are no marks. The log may be longer than memory is.

@@ -20,7 +20,7 @@ use camino::Utf8Path;
 use serde_json::json;
 use std::fs::{self, File};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A slow guest needs seconds for `rustc --version`, and a minute for an installation.
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -124,11 +124,7 @@ fn ask(question: &Question, node: &Node, host: &Host) -> Result<Healthy> {
     let script = job.check_script(NONCE, question.installer.as_deref());
     let log = question.room.join(node.name.as_str());
     let said = hear_out(host, script, &log, question.interrupt)?;
-    let (mut probe, marks, now) = (
-        Probe::default(),
-        Marks::new(NONCE),
-        jiff::Timestamp::now().as_second(),
-    );
+    let (mut probe, marks, now) = (Probe::default(), Marks::new(NONCE), SystemTime::now());
     let (mut ended, mut installed) = (false, None);
     for mark in said.lines().filter_map(|line| marks.read(line)) {
         match mark {

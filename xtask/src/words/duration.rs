@@ -1,41 +1,24 @@
-//! Durations as the fleet's owner writes them: `45s`, `6m 32s`, `2h`. Read and printed the same way.
+//! Durations as the fleet's owner writes them, `45s`, `6m 32s`, `2h`, and as the article prints them; moments as logs have them.
 
 use anyhow::{bail, Result};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+/// An `Instant` this far away can still be reckoned with.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 pub fn parse_duration(text: &str) -> Result<Duration> {
-    let mut seconds: u64 = 0;
-    let mut smallest = u64::MAX;
-    let mut rest = text.trim();
-    while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let unit = match rest[digits..].chars().next() {
-            Some('h') => 3600,
-            Some('m') => 60,
-            Some('s') => 1,
-            _ => return bad(text),
-        };
-        let Ok(number) = rest[..digits].parse::<u64>() else {
-            return bad(text);
-        };
-        if unit >= smallest || number > 1_000_000 {
-            return bad(text);
-        }
-        smallest = unit;
-        seconds += number * unit;
-        rest = rest[digits + 1..].trim_start();
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() && duration < YEAR => Ok(duration),
+        _ => bail!(
+            "`{}` is no duration above zero and below a year; write 45s, 6m 32s or 2h",
+            text.escape_debug()
+        ),
     }
-    if seconds == 0 {
-        return bad(text);
-    }
-    Ok(Duration::from_secs(seconds))
 }
 
-fn bad(text: &str) -> Result<Duration> {
-    bail!(
-        "`{}` is no duration above zero; write 45s, 6m 32s or 2h",
-        text.escape_debug()
-    )
+/// As in `2026-11-26T03:41:14Z`.
+pub fn show_time(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 pub fn show_duration(duration: Duration) -> String {
@@ -63,25 +46,20 @@ mod tests {
             ("6m 32s", 392),
             ("15m37s", 937),
             ("2h", 7200),
+            ("1.5h", 5400),
             ("1h 5s", 3605),
         ] {
             assert_eq!(parse_duration(text).unwrap().as_secs(), seconds, "{text}");
         }
-        for text in [
-            "",
-            "10",
-            "0s",
-            "s",
-            "10 s",
-            "5s 1m",
-            "1m 1m",
-            "-1s",
-            "1.5h",
-            "99999999h",
-            "10d",
-        ] {
+        for text in ["", "10", "0s", "s", "-1s", "99999999h", "3 moons"] {
             assert!(parse_duration(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn moments_are_universal_time() {
+        let day = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400 + 61);
+        assert_eq!(show_time(day), "1970-01-02T00:01:01Z");
     }
 
     #[test]

@@ -11,7 +11,8 @@ mod version;
 
 pub use count::counted;
 pub use digest::Digest;
-pub use duration::{parse_duration, show_duration};
+pub use duration::{parse_duration, show_duration, show_time};
+pub use fingerprint::Fingerprint;
 pub use names::{artifact_file, MachineName, NodeName, ObjectName, ProgramName};
 pub use outcome::{Absence, Artifact, Facts, Failure, FailureClass, Outcome, SourceKind, Stage};
 pub use platform::{Arch, Os, Platform, Target};

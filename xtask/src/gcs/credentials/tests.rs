@@ -3,6 +3,8 @@
 use super::*;
 use crate::fake::{decode, Asked, Fake, Rules};
 use crate::process::Interrupt;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::Engine as _;
 use jsonwebtoken::{DecodingKey, Validation};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,32 +32,30 @@ impl Room {
     }
 
     /// An RSA key: the private half, and the public one.
-    fn key(&self) -> (String, String) {
-        let path = self.path("key");
-        let keygen = |arguments: &[&str]| {
-            let output = Timed::new("ssh-keygen", Duration::from_secs(120))
-                .args(arguments.iter().copied())
-                .run()
-                .unwrap();
-            assert!(output.status.success(), "{}", output.complaint());
-            output.text()
-        };
-        keygen(&[
-            "-q",
-            "-t",
-            "rsa",
-            "-b",
-            "2048",
-            "-m",
-            "PKCS8",
-            "-N",
-            "",
-            "-f",
-            path.as_str(),
-        ]);
-        let public = keygen(&["-e", "-m", "PKCS8", "-f", &format!("{path}.pub")]);
-        (std::fs::read_to_string(path).unwrap(), public)
+    /// An RSA key as Google hands it out, and its public half, in DER.
+    fn key(&self) -> (String, Vec<u8>) {
+        let private = self.key_in("PKCS8", "rsa");
+        let public = keygen(&["-e", "-m", "PEM", "-f", self.path("key").as_str()]);
+        let inner = public.lines().filter(|line| !line.starts_with('-'));
+        let inner: String = inner.collect();
+        (private, BASE64.decode(inner).unwrap())
     }
+
+    fn key_in(&self, form: &str, kind: &str) -> String {
+        let path = self.path("key");
+        let _ = std::fs::remove_file(&path);
+        keygen(&["-q", "-t", kind, "-m", form, "-N", "", "-f", path.as_str()]);
+        std::fs::read_to_string(path).unwrap()
+    }
+}
+
+fn keygen(arguments: &[&str]) -> String {
+    let output = Timed::new("ssh-keygen", Duration::from_secs(120))
+        .args(arguments.iter().copied())
+        .run()
+        .unwrap();
+    assert!(output.status.success(), "{}", output.complaint());
+    output.text()
 }
 
 fn patience() -> Patience {
@@ -96,7 +96,7 @@ fn service_account(private: &str, uri: &str) -> String {
 }
 
 /// Answers with tokens t0, t1, ... and refuses what a real endpoint would.
-fn token_endpoint(public: String, life: u64) -> (Fake, Arc<AtomicUsize>) {
+fn token_endpoint(public: Vec<u8>, life: u64) -> (Fake, Arc<AtomicUsize>) {
     #[derive(Deserialize)]
     struct Claimed {
         scope: String,
@@ -117,7 +117,7 @@ fn token_endpoint(public: String, life: u64) -> (Fake, Arc<AtomicUsize>) {
         wanted.set_audience(&[&uri]);
         wanted.set_issuer(&["publisher@test"]);
         wanted.set_required_spec_claims(&["aud", "iss", "exp"]);
-        let key = DecodingKey::from_rsa_pem(public.as_bytes()).unwrap();
+        let key = DecodingKey::from_rsa_der(&public);
         match jsonwebtoken::decode::<Claimed>(&form["assertion"], &key, &wanted) {
             Err(error) => (400, format!(r#"{{"error":"invalid_grant","error_description":"Invalid JWT Signature: {error}"}}"#)),
             Ok(token) => {
@@ -314,6 +314,11 @@ fn a_login_that_will_not_do_is_named_before_anything_is_built() {
     assert!(!unsigned.contains("hunter2"));
     assert!(said(r#"{"type":"external_account"}"#)
         .contains("is of type `external_account`, and this program reads"));
+    let curve = said(&service_account(
+        &room.key_in("PKCS8", "ecdsa"),
+        "https://example.com",
+    ));
+    assert!(curve.contains("with an RSA private key"), "{curve}");
     let (private, _) = room.key();
     let open = said(&service_account(&private, "http://example.com/token"));
     assert!(
