@@ -328,6 +328,10 @@ impl Build<'_> {
     }
 
     fn artifact(&self, node: &Node, frame: &Arrived, linked: Linked, facts: &Facts) -> Artifact {
+        let mut facts = facts.clone();
+        if let (true, Some(compiler)) = (facts.rustc.is_empty(), linked.compiler.as_ref()) {
+            facts.rustc.clone_from(compiler);
+        }
         Artifact {
             platform: node.platform(),
             targets: vec![node.target.clone()],
@@ -336,7 +340,7 @@ impl Build<'_> {
             file: self.dist.artifact_file(node.platform()),
             sha256: frame.sha256.clone(),
             size: frame.size,
-            floor: linked.floor(node.platform(), facts),
+            floor: linked.floor(node.platform(), &facts),
             needed: linked.needed,
             symbol_versions: linked.symbol_versions,
             proven: node.prove,
@@ -344,7 +348,7 @@ impl Build<'_> {
                 Some(_) => SourceKind::Own,
                 None => SourceKind::Archive,
             },
-            facts: facts.clone(),
+            facts,
             seconds: 0.0,
         }
     }

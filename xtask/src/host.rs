@@ -138,7 +138,7 @@ pub struct Arrived {
 }
 
 /// How often the log and the clocks are looked at: often while something happens, seldom in a long silence.
-const TICK: Duration = Duration::from_millis(2);
+const TICK: Duration = Duration::from_millis(3);
 const SILENT_TICK: Duration = Duration::from_millis(20);
 const PAUSE_TICK: Duration = Duration::from_millis(20);
 /// After its stdin closes a node has this long to end what it started.
@@ -186,7 +186,7 @@ pub fn run(order: &Order, line: &mut JobLine, watch: &Watch) -> Result<Answer> {
             break None;
         }
         if lines.is_empty() {
-            thread::sleep((log.silence() / 50).clamp(TICK, SILENT_TICK));
+            thread::sleep((log.silence() / 20).clamp(TICK, SILENT_TICK));
         }
     };
     session.end(match conversation.end {

@@ -18,6 +18,8 @@ pub struct Linked {
     /// The system release that the file itself names, if it does.
     release: Option<String>,
     musl: bool,
+    /// As `rustc --version` says it. Mach-O files do not.
+    pub compiler: Option<String>,
 }
 
 /// Refuses a file that is not an executable of this platform.
@@ -114,6 +116,7 @@ fn read_elf<'data>(data: impl ReadRef<'data>, platform: Platform) -> Result<(Opt
     linked.musl = interpreter
         .as_ref()
         .is_some_and(|path| path.contains("ld-musl"));
+    linked.compiler = read_comment(&file)?;
     let (noted, release) = read_notes(&file)?;
     linked.release = release;
     let loader = interpreter.as_deref().and_then(os_of_interpreter);
@@ -219,6 +222,23 @@ fn sections<'data, R: ReadRef<'data>>(
     file.elf_header()
         .sections(file.endian(), file.data())
         .context("its section headers are damaged")
+}
+
+/// Compilers and linkers leave their names in a section of their own, `rustc version 1.95.0 (...)` among them.
+fn read_comment<'data>(file: &Elf<'data, impl ReadRef<'data>>) -> Result<Option<String>> {
+    let (endian, data) = (file.endian(), file.data());
+    let Some((_, section)) = sections(file)?.section_by_name(endian, b".comment") else {
+        return Ok(None);
+    };
+    let text = section
+        .data(endian, data)
+        .context("its .comment is damaged")?;
+    let named = text.split(|byte| *byte == 0).find_map(|name| {
+        let version = name.strip_prefix(b"rustc version ")?;
+        let readable = version.len() < 100 && version.iter().all(|b| matches!(b, b' '..=b'~'));
+        readable.then(|| format!("rustc {}", String::from_utf8_lossy(version)))
+    });
+    Ok(named)
 }
 
 fn is_pie<'data>(file: &Elf<'data, impl ReadRef<'data>>) -> Result<bool> {
@@ -398,6 +418,26 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[cfg(not(target_os = "macos"))]
+    #[test]
+    fn an_elf_file_names_its_compiler() {
+        let this = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let file = Elf::parse(&this[..]).unwrap();
+        let named = read_comment(&file).unwrap().unwrap();
+        let rustc = std::process::Command::new("rustc")
+            .arg("--version")
+            .output();
+        assert_eq!(
+            named,
+            String::from_utf8(rustc.unwrap().stdout).unwrap().trim_end()
+        );
+        let by_hand = fixture("linux-x86_64");
+        assert_eq!(
+            read_comment(&Elf::parse(&by_hand[..]).unwrap()).unwrap(),
+            None
+        );
     }
 
     #[test]

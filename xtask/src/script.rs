@@ -97,6 +97,10 @@ impl Job<'_> {
             ("archive_sha256", self.archive_sha256.to_string()),
             ("targets", targets.join(" ")),
             ("unproven", unproven.collect::<Vec<_>>().join(" ")),
+            (
+                "own_build",
+                u8::from(self.first().build_command.is_some()).to_string(),
+            ),
             ("fresh", u8::from(self.fresh).to_string()),
             ("transfer", self.transfer().to_string()),
             ("window", self.heartbeat_window.to_string()),

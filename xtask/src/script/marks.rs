@@ -55,7 +55,8 @@ impl Marks {
                 let (name, value) = split(rest);
                 Some(Mark::Fact {
                     name: name.into(),
-                    value: value.into(),
+                    // Whatever a program there said of itself.
+                    value: value.replace(char::is_control, ""),
                 })
             }
             "ready" => Some(Mark::Ready(split(rest).1.into())),
@@ -205,6 +206,13 @@ mod tests {
                 Some(Mark::Fact {
                     name: "cargo".into(),
                     value: "".into(),
+                }),
+            ),
+            (
+                "::N:fact cargo a\x1b[31m\tb",
+                Some(Mark::Fact {
+                    name: "cargo".into(),
+                    value: "a[31mb".into(),
                 }),
             ),
             (

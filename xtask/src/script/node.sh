@@ -1,8 +1,13 @@
 # shellcheck shell=sh disable=SC2154 # the head that names these variables is generated
 # What a node runs, local or remote: read on stdin by `sh -s` below a generated head that sets
-#   nonce project job version binary package archive_size archive_sha256 targets unproven fresh window transfer
+#   nonce project job version binary package archive_size archive_sha256 targets unproven own_build fresh window transfer
 # and defines in_environment, build, binary_of and prove. Marks (::NONCE:word ...) go to stderr, between the lines of the log;
 # stdout carries nothing but the framed binaries; stdin carries the source archive, then heartbeats.
+
+# Every process that is started here is started on each node of each release, so what the shell can do by itself, it does.
+
+newline='
+'
 
 say() { printf '::%s:%s\n' "$nonce" "$*" >&2; }
 
@@ -18,7 +23,7 @@ lost() {
 	complete=0
 }
 
-# In the user's own locale some systems' tr ends at a byte that is no character.
+# For what may hold anything. In the user's own locale some systems' tr ends at a byte that is no character.
 first_line() { head -n 1 | LC_ALL=C tr -cd '[:print:]' | LC_ALL=C cut -c 1-200; }
 
 find_hash_tool() {
@@ -27,30 +32,48 @@ find_hash_tool() {
 	done
 }
 
-sha256_of() {
+# Sets $sum.
+hash_file() {
 	case $hash_tool in
-	sha256sum) sha256sum <"$1" ;;
-	shasum) shasum -a 256 <"$1" ;;
-	sha256) sha256 -q "$1" ;;
-	digest) digest sha256 <"$1" ;;
-	openssl) openssl dgst -sha256 -r <"$1" ;;
-	cksum) cksum -a sha256 <"$1" ;;
-	esac | tr ' ' '\n' | grep -E '^[0-9a-f]{64}$'
+	sha256sum) said=$(sha256sum <"$1") ;;
+	shasum) said=$(shasum -a 256 <"$1") ;;
+	sha256) said=$(sha256 -q "$1") ;;
+	digest) said=$(digest sha256 <"$1") ;;
+	openssl) said=$(openssl dgst -sha256 -r <"$1") ;;
+	cksum) said=$(cksum -a sha256 <"$1") ;;
+	esac
+	for sum in $said; do
+		case $sum in *[!0-9a-f]*) continue ;; esac
+		[ ${#sum} != 64 ] || return 0
+	done
+	return 1
 }
 
 probe() {
-	say "fact os $(uname -s)"
-	say "fact release $(uname -r)"
-	# uname -m says evbarm on NetBSD/aarch64; uname -p has the CPU.
-	case $(uname -s) in
-	NetBSD) say "fact arch $(uname -p)" ;;
-	*) say "fact arch $(uname -m)" ;;
-	esac
-	say "fact cargo $(cargo --version 2>/dev/null | first_line)"
+	# The system's name, its release, the machine.
+	said=$(uname -srm)
+	system=${said%% *} arch=${said##* }
+	release=${said#* }
+	release=${release% *}
+	# -m says evbarm on NetBSD/aarch64; -p has the CPU.
+	[ "$system" != NetBSD ] || arch=$(uname -p)
+	say "fact os $system"
+	say "fact release $release"
+	say "fact arch $arch"
+	find_hash_tool
+	say "fact hash $hash_tool"
+	say "fact clock $(date +%s)"
+}
+
+ask_toolchain() {
+	said=$(cargo --version 2>/dev/null)
+	say "fact cargo ${said%%"$newline"*}"
 	# One call tells both: where rustup picks the toolchain, each call takes its time.
 	said=$(rustc -vV 2>/dev/null)
-	triple=$(printf '%s\n' "$said" | sed -n 's/^host: //p')
-	say "fact rustc $(printf '%s\n' "$said" | first_line)"
+	say "fact rustc ${said%%"$newline"*}"
+	triple=${said#*"$newline"host: }
+	[ "$triple" != "$said" ] || triple=
+	triple=${triple%%"$newline"*}
 	say "fact triple $triple"
 	for target in $targets; do
 		if [ "$target" = "$triple" ]; then
@@ -60,9 +83,6 @@ probe() {
 		library=$(rustc --print target-libdir --target "$target" 2>/dev/null) &&
 			[ -d "$library" ] && say "fact std $target"
 	done
-	find_hash_tool
-	say "fact hash $hash_tool"
-	say "fact clock $(date +%s)"
 }
 
 make_work() {
@@ -70,7 +90,11 @@ make_work() {
 	[ -n "${XTASK_CACHE:-${HOME-}}" ] || die 'probe neither HOME nor XTASK_CACHE is set'
 	work=${XTASK_CACHE:-$HOME/.cache}/$project-release/$job
 	mkdir -p "$work" || die "probe no work directory $work"
-	say "fact disk $(df -Pk "$work" | awk 'NR == 2 { print $4 }')"
+	said=$(df -Pk "$work")
+	# Below the heading: the file system, its blocks, used, available.
+	# shellcheck disable=SC2086
+	set -- ${said#*"$newline"}
+	say "fact disk ${4-}"
 	say "fact work $work"
 }
 
@@ -88,7 +112,7 @@ make_session() {
 	done
 	# So is the one that had our number.
 	session=$work/session.$$
-	rm -rf "$session"
+	[ ! -e "$session" ] || rm -rf "$session"
 	archive=$session/source beat=$session/beat alive=$session/alive reader='' timer=''
 	# bash runs this at a TERM too: it must not wait for a watcher that is ending us.
 	trap 'signal_watchers; rm -rf "$session"' EXIT
@@ -115,7 +139,7 @@ receive() {
 	fi || die "probe the disk under $work does not take the source archive; make room, or name another place with XTASK_CACHE"
 	# Before the hash, which takes its time: nobody else would notice the end of our stdin.
 	start_reader
-	[ "$(sha256_of "$archive")" = "$archive_sha256" ] ||
+	{ hash_file "$archive" && [ "$sum" = "$archive_sha256" ]; } ||
 		die 'transfer the source archive arrived damaged'
 }
 
@@ -141,7 +165,7 @@ start_reader() {
 		# Not beside the others below: a ksh would keep a copy of what it closes there.
 		exec 3>&- 6>&-
 		while IFS= read -r line <&4; do
-			touch "$beat"
+			printf . >>"$beat"
 			[ "$line" != go ] || exit 0
 		done
 		end_everything
@@ -155,7 +179,7 @@ start_timer() {
 		exec 3>&- 4<&- 6>&-
 		trap 'kill "$nap"; exit' TERM
 		while :; do
-			rm -f "$beat"
+			[ ! -e "$beat" ] || rm -f "$beat"
 			before=$(wc -c <"$archive")
 			sleep "$window" 7>&- &
 			nap=$!
@@ -260,7 +284,8 @@ remove_dead_lock() {
 }
 
 give_lock_back() {
-	[ "$(readlink "$work/lock")" != $$ ] || rm -f "$work/lock"
+	{ [ -h "$work/lock" ] && [ "$(readlink "$work/lock")" = $$ ]; } || return 0
+	rm -f "$work/lock"
 }
 
 unpack() {
@@ -304,15 +329,16 @@ is_unproven() {
 prove_version() {
 	said=$(in_environment "$1" --version </dev/null 2>&1)
 	status=$?
-	said=$(printf '%s\n' "$said" | first_line)
+	said=${said%%"$newline"*}
 	printf '%s\n' "$said"
+	case "$status: $said " in
+	"0:"*" $version "*) return 0 ;;
+	esac
+	said=$(printf '%s\n' "$said" | first_line)
 	[ $status = 0 ] || {
 		lost "$target proof $binary --version ended with status $status: $said"
 		return 1
 	}
-	case " $said " in
-	*" $version "*) return 0 ;;
-	esac
 	lost "$target proof $binary --version says \`$said\`, not $version"
 	return 1
 }
@@ -346,8 +372,9 @@ prove_targets() {
 collect_targets() {
 	for target in $proven; do
 		program=$(binary_of "$target")
-		size=$(wc -c <"$program" | tr -d ' ')
-		sum=$(sha256_of "$program") || die "collect no hash of $program"
+		# Some systems' wc pads it.
+		size=$(($(wc -c <"$program")))
+		hash_file "$program" || die "collect no hash of $program"
 		if [ "$transfer" = scp ]; then
 			{ mkdir -p "$work/out" && cp "$program" "$work/out/$target"; } || die "collect $program could not be copied"
 			say "file $target $size $sum $work/out/$target"
@@ -412,6 +439,10 @@ finish() {
 main() {
 	begin
 	probe
+	# A build of the owner's own is not judged by it, and an ELF file names its compiler itself.
+	case $own_build$system in
+	0* | 1Darwin) ask_toolchain ;;
+	esac
 	receive
 	(work) 6>"$alive"
 	finish $?
@@ -421,6 +452,7 @@ main() {
 check() {
 	begin
 	probe
+	ask_toolchain
 	[ -z "$1" ] || check_installer "$1"
 	finish 0
 }
