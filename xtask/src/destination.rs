@@ -108,11 +108,21 @@ impl Destination {
 
     /// A bucket is for users; what nobody has run is refused there, and in its rehearsal.
     pub fn is_for_users(&self) -> bool {
-        let location = match &self.rehearses {
+        self.location().starts_with("gs://")
+    }
+
+    /// The store in `dist/`, which is for whoever has a clone: the owner's key is not in it.
+    pub fn is_embedded(&self) -> bool {
+        self.real()
+            .is_some_and(|real| real.manner == Manner::Development)
+    }
+
+    /// Of the store, or of the one that a dry run is for.
+    pub fn location(&self) -> &str {
+        match &self.rehearses {
             None => self.store.location(),
             Some(rehearsed) => &rehearsed.location,
-        };
-        location.starts_with("gs://")
+        }
     }
 
     /// The index there. `None`: this is a dry run, and the real store cannot be read, which is said at its end.

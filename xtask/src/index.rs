@@ -106,6 +106,14 @@ impl Index {
         text.into_bytes()
     }
 
+    pub fn newest_signed(&self) -> Option<&Version> {
+        let is_signed = |entry: &Entry| entry.platforms.values().any(|listed| listed.signed);
+        let mut newest_first = self.versions.iter().rev();
+        newest_first
+            .find(|(_, entry)| is_signed(entry))
+            .map(|(version, _)| version)
+    }
+
     /// Says, before it is done, that names which nothing lists are taken over for the bytes of `entry`. Whoever read the index
     /// earlier has to read it again, and finds that here.
     pub fn claim(&mut self, version: &Version, entry: &Entry) {

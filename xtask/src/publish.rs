@@ -15,7 +15,7 @@ use crate::manifest::SourceRecord;
 use crate::pointers::{Change, Pointers};
 use crate::process::Interrupt;
 use crate::seal;
-use crate::sign::Signer;
+use crate::sign::{self, Signer};
 use crate::store::{changed_meanwhile, Generation, Held, Stat, Store, Written};
 use crate::ui::Ui;
 use crate::upload::{self, Progress};
@@ -116,6 +116,7 @@ impl Publishing<'_> {
             }
             index.merge(&self.source.version, &entry)?;
             self.check_layout(&read.1)?;
+            sign::check_continued(&read.0, self.signer, self.store.location())?;
             self.say_if_older(&read.0);
         }
         Ok((entry, read))
@@ -230,7 +231,7 @@ impl Publishing<'_> {
 
     fn is_signed(&self, piece: &Piece, file: &str, sha256: &Digest) -> Result<bool> {
         match self.store.read(&piece.name)? {
-            Some(there) => crate::sign::verifies(
+            Some(there) => sign::verifies(
                 &self.inventory.publish.release_keys,
                 sha256,
                 file,

@@ -19,7 +19,7 @@ use crate::manifest::SourceRecord;
 use crate::plan::{Plan, Selection};
 use crate::publish::Exceptions;
 use crate::seal;
-use crate::sign::Signer;
+use crate::sign::{self, Signer};
 use crate::source::{Repository, Revision, Wanted};
 use crate::store::Store;
 use crate::toolchain::Toolchain;
@@ -52,7 +52,7 @@ pub fn release(workspace: &Workspace, flags: flags::Release, console: &Console) 
         tagged: commit.revision.tagged,
     };
     let destination = Destination::choose(workspace, &candidate, &route)?;
-    let signer = open_signer(workspace)?;
+    let signer = open_signer_for(&destination, workspace, console.ui)?;
     let exceptions = Exceptions {
         refresh_installer: flags.refresh_installer,
         reclaim: flags.reclaim,
@@ -151,7 +151,7 @@ pub fn checksum(
         let files = seal::check_version(&dist, &version, signer.as_ref())?;
         console.ui.result(&format!(
             "{} of {version}: all hold",
-            counted(files, "file")
+            counted(files.len(), "file")
         ));
         return Ok(Ending::Done);
     }
@@ -197,7 +197,7 @@ pub fn publish(workspace: &Workspace, flags: flags::Publish, console: &Console) 
         tagged: source.tagged,
     };
     let destination = Destination::choose(workspace, &candidate, &route)?;
-    let signer = open_signer(workspace)?;
+    let signer = open_signer_for(&destination, workspace, console.ui)?;
     let seen = destination.look()?;
     destination.prepare(seen.as_ref(), console.ui)?;
     let required = required(workspace, &flags)?;
@@ -419,7 +419,13 @@ impl Building<'_> {
         if destination.is_for_users() {
             exceptions.check_plan(plan)?;
         }
-        destination.look()
+        let seen = destination.look()?;
+        if let (Some((index, _)), Sealing::AtOnce(signer), false) =
+            (&seen, self.sealing, destination.is_embedded())
+        {
+            sign::check_continued(index, signer, destination.location())?;
+        }
+        Ok(seen)
     }
 
     /// The published archive of this version, if there is one; else that of the commit.
@@ -482,6 +488,22 @@ fn open_signer(workspace: &Workspace) -> Result<Option<Signer>> {
         Signer::open(key, &publish.release_keys).map_err(|error| refuse(format!("{error:#}")))
     };
     publish.signing_key.as_ref().map(open).transpose()
+}
+
+fn open_signer_for(
+    destination: &Destination,
+    workspace: &Workspace,
+    ui: &Ui,
+) -> Result<Option<Signer>> {
+    match &workspace.inventory.publish.signing_key {
+        Some(key) if destination.is_embedded() && !Signer::is_here(key)? => {
+            ui.say(&format!(
+                "Not signed: the signing key {key} is not on this machine"
+            ));
+            Ok(None)
+        }
+        _ => open_signer(workspace),
+    }
 }
 
 fn work_tree_version(workspace: &Workspace) -> Result<Version> {

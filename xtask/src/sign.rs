@@ -1,8 +1,8 @@
 //! Signatures by OpenSSH: `ssh-keygen -Y`, ed25519, over the line that `SHA256SUMS` has for a file. Never prompts.
 
-use crate::index::sum_line;
+use crate::index::{sum_line, Index};
 use crate::process::{Output, Timed};
-use crate::words::Digest;
+use crate::words::{refuse, Digest};
 use anyhow::{bail, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::time::Duration;
@@ -36,6 +36,11 @@ impl Signer {
         Ok(signer)
     }
 
+    /// False on a machine that the key was never brought to.
+    pub fn is_here(key: &str) -> Result<bool> {
+        Ok(expand_home(key)?.is_file())
+    }
+
     pub fn sign(&self, sha256: &Digest, file: &str) -> Result<Vec<u8>> {
         let output = keygen(&["-Y", "sign", "-q", "-n", NAMESPACE, "-f", self.key.as_str()])
             .input(sum_line(sha256, file).as_bytes())
@@ -49,6 +54,16 @@ impl Signer {
 
     pub fn verifies(&self, sha256: &Digest, file: &str, signature: &[u8]) -> Result<bool> {
         verifies(&self.release_keys, sha256, file, signature)
+    }
+}
+
+/// Whoever installed a signed release has an installer that asks for signatures, and an unsigned one would take its keys away.
+pub fn check_continued(index: &Index, signer: Option<&Signer>, place: &str) -> Result<()> {
+    match (index.newest_signed(), signer) {
+        (Some(version), None) => Err(refuse(format!(
+            "{place} holds signed releases ({version}), and this one would be unsigned, its installer without keys; set `signing_key` in nodes.toml (for a lost key: a new one, in `release_keys` too)"
+        ))),
+        _ => Ok(()),
     }
 }
 

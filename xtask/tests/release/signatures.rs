@@ -206,3 +206,53 @@ fn without_a_key_nothing_is_signed_and_the_installer_says_so() {
         installed.stderr
     );
 }
+
+#[test]
+fn a_store_with_signed_releases_takes_no_unsigned_one() {
+    let project = Project::new();
+    let (key, public) = new_key(&project, "key");
+    sign_with(&project, &key, &[&public]);
+    project.xtask("dist").exits(0);
+    project.xtask("checksum").exits(0);
+    project.xtask("publish --to there").exits(0);
+    let before = tree::read(&project.path("there"));
+    let refusal = "there holds signed releases (0.14.0), and this one would be unsigned, its installer without keys; set `signing_key` in nodes.toml";
+    project.write_version("0.15.0");
+    project.commit("raise the version");
+    let nodes = format!("[publish]\nrelease_keys = [{public:?}]\n");
+    project.write_nodes(&format!("{nodes}{}", node("here", host_target(), "")));
+    // Before anything is built.
+    let ran = project.xtask("release --to there").exits(2);
+    ran.says(&[refusal]);
+    assert!(!project.path("dist/0.15.0").exists());
+    project.xtask("dist").exits(0);
+    project.xtask("checksum").exits(0);
+    project
+        .xtask("publish --to there")
+        .exits(2)
+        .says(&[refusal]);
+    tree::assert_same(&before, &tree::read(&project.path("there")));
+}
+
+#[test]
+fn whoever_has_a_clone_and_not_the_key_gets_an_unsigned_store_of_his_own() {
+    let project = Project::new();
+    let (key, public) = new_key(&project, "key");
+    fs::remove_file(&key).unwrap();
+    sign_with(&project, &key, &[&public]);
+    project
+        .xtask("release --local")
+        .exits(0)
+        .says(&["Not signed: the signing key ", "is not on this machine"]);
+    assert!(project
+        .read("dist/store/index.json")
+        .contains("\"signed\": false"));
+    project
+        .shell("sh dist/store/install.sh --prefix \"$HOME/.local\"")
+        .exits(0);
+    // What others are to use is signed, or not made.
+    project
+        .xtask("release --to there")
+        .exits(2)
+        .says(&["does not exist; make it with "]);
+}
