@@ -1,6 +1,7 @@
 //! Files that are written so that a reader, now or after a crash, finds the old text or the new one, whole; and the lock that
 //! one process at a time holds. What the files mean is for others.
 
+use crate::words::Fingerprint;
 use anyhow::Context;
 use camino::Utf8Path;
 use std::fs::{self, File, TryLockError};
@@ -24,6 +25,12 @@ pub fn remove_if_there(path: &Utf8Path) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+pub fn fingerprint(path: &Utf8Path) -> anyhow::Result<Fingerprint> {
+    File::open(path)
+        .and_then(Fingerprint::of_reader)
+        .with_context(|| format!("reading {path}"))
 }
 
 /// By rename, so that no reader ever sees half of it.

@@ -11,10 +11,11 @@ mod object;
 mod permissions;
 mod web;
 
+use crate::files::fingerprint;
 use crate::inventory::PublicReading;
 use crate::process::Interrupt;
 use crate::store::{changed_meanwhile, Generation, Held, Object, Stat, Written};
-use crate::words::{refuse, Digest, ObjectName};
+use crate::words::{refuse, Digest, Fingerprint, ObjectName};
 use anyhow::{bail, ensure, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use credentials::Credentials;
@@ -22,7 +23,7 @@ use failure::Refused;
 pub use gsutil::Gsutil;
 pub use http::Patience;
 use http::{read_text, Answer, Body, Client, Request};
-use object::{Content, Fingerprint, Upload};
+use object::{arrived_as, is_of, Content, Upload};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -170,9 +171,9 @@ impl Bucket {
 
     pub fn stat(&self, name: &ObjectName, text: &[u8]) -> Result<Option<Stat>> {
         let resource = self.resource(name)?;
-        let here = Fingerprint::of_reader(text)?;
+        let here = Fingerprint::of(text);
         Ok(resource.map(|resource| Stat {
-            same: here.is_of(&resource),
+            same: is_of(&here, &resource),
             serial: resource.serial(),
             generation: Generation::some(resource.generation),
         }))
@@ -202,22 +203,21 @@ impl Bucket {
     pub fn held(
         &self,
         prefix: &str,
-        files: &[(ObjectName, Utf8PathBuf)],
+        files: &[(ObjectName, Fingerprint)],
     ) -> Result<BTreeMap<ObjectName, Held>> {
         let mut held = BTreeMap::new();
         let resources = self.resources(prefix)?;
-        for (name, path) in files {
+        for (name, here) in files {
             let there = resources.iter().find(|there| there.name == name.as_str());
             if let Some(there) = there {
-                held.insert(name.clone(), self.compare(name, there, path)?);
+                held.insert(name.clone(), self.compare(name, there, here)?);
             }
         }
         Ok(held)
     }
 
-    fn compare(&self, name: &ObjectName, there: &Resource, path: &Utf8Path) -> Result<Held> {
-        let here = Fingerprint::of_file(path)?;
-        if here.is_of(there) {
+    fn compare(&self, name: &ObjectName, there: &Resource, here: &Fingerprint) -> Result<Held> {
+        if is_of(here, there) {
             return Ok(Held::Same);
         }
         Ok(match self.digest(name)? {
@@ -230,26 +230,33 @@ impl Bucket {
         })
     }
 
-    /// Creates an object from a file that has this hash; `sent` is told how many bytes of it went out.
+    /// Creates an object from a file that had this fingerprint; `sent` is told how many bytes of it went out.
     pub fn create(
         &self,
         name: &ObjectName,
         path: &Utf8Path,
-        sha256: &Digest,
+        here: &Fingerprint,
         sent: &(dyn Fn(u64) + Sync),
     ) -> Result<Written> {
-        // Should the file change after this, the hash that travels with it does not fit, and Google refuses it.
-        let here = Fingerprint::of_file(path)?;
-        ensure!(here.sha256 == *sha256, changed_meanwhile(path));
         let metadata = BTreeMap::from([(SHA256, here.sha256.to_string())]);
         let upload = Upload {
             name,
             expected: &Generation::NOTHING,
             metadata,
-            here: &here,
+            here,
             content: Content::File(path, sent),
         };
+        let size = path
+            .metadata()
+            .with_context(|| format!("reading {path}"))?
+            .len();
+        ensure!(size == here.size, changed_meanwhile(path));
+        // Should it have changed otherwise, the checksum that travels with it does not fit, and Google refuses it.
         self.upload(&upload)
+            .or_else(|error| match fingerprint(path)? == *here {
+                true => Err(error),
+                false => bail!(changed_meanwhile(path)),
+            })
     }
 
     pub fn replace(
@@ -259,7 +266,7 @@ impl Bucket {
         expected: &Generation,
         serial: u64,
     ) -> Result<Written> {
-        let here = Fingerprint::of_reader(bytes)?;
+        let here = Fingerprint::of(bytes);
         let metadata = BTreeMap::from([
             (SERIAL, serial.to_string()),
             (SHA256, here.sha256.to_string()),
@@ -324,7 +331,7 @@ impl Bucket {
             .ok_or_else(|| self.refused(&doing, answer.status, &answer.complaint))?;
         let resource = Resource::parse(&body)?;
         ensure!(
-            upload.here.arrived_as(&resource),
+            arrived_as(upload.here, &resource),
             "{}/{} does not hold what was sent; run the same command again, with --reclaim if the name is refused then",
             self.location,
             upload.name
@@ -336,7 +343,7 @@ impl Bucket {
         let there = self.resource(upload.name)?;
         Ok(there.is_some_and(|there| {
             let said = |key: &str| there.metadata.get(key);
-            upload.here.arrived_as(&there)
+            arrived_as(upload.here, &there)
                 && upload
                     .metadata
                     .iter()

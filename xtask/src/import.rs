@@ -4,17 +4,18 @@
 //! Every file is read and hashed; no byte that is there is changed. A file under a node's name gets a second name, that of its
 //! platform; every line of `versions.txt` holds afterwards, or nothing is written.
 
+use crate::files::fingerprint;
 use crate::index::{sums, Entry, Index, Listed, Views};
 use crate::inventory::Inventory;
 use crate::object_file;
 use crate::pointers::Pointers;
 use crate::process::Interrupt;
-use crate::store::{Generation, Store, Written};
+use crate::store::{changed_meanwhile, Generation, Store, Written};
 use crate::ui::Ui;
 use crate::words::{
-    artifact_file, refuse, Digest, Facts, ObjectName, Platform, ProgramName, Version,
+    artifact_file, refuse, Facts, Fingerprint, ObjectName, Platform, ProgramName, Version,
 };
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use object::ReadCache;
 use std::collections::{BTreeMap, BTreeSet};
@@ -363,7 +364,12 @@ impl Import<'_> {
             return Ok(());
         }
         let name = ObjectName::of_version(&file.version, &own);
-        self.create(&name, &file.copy, &file.listed.sha256)?;
+        let here = fingerprint(&file.copy)?;
+        ensure!(
+            here.sha256 == file.listed.sha256,
+            changed_meanwhile(&file.copy)
+        );
+        self.create(&name, &file.copy, &here)?;
         self.ui.say(&format!("{} is {name} too now", file.file));
         Ok(())
     }
@@ -373,15 +379,15 @@ impl Import<'_> {
             .context("the temp directory's name is not UTF-8")?
             .join("text");
         fs::write(&path, text).with_context(|| format!("{path} cannot be written"))?;
-        self.create(name, &path, &Digest::of(text))
+        self.create(name, &path, &Fingerprint::of(text))
     }
 
-    fn create(&self, name: &ObjectName, path: &Utf8Path, sha256: &Digest) -> Result<()> {
-        if self.store.create(name, path, sha256, &|_| {})? == Written::Done {
+    fn create(&self, name: &ObjectName, path: &Utf8Path, here: &Fingerprint) -> Result<()> {
+        if self.store.create(name, path, here, &|_| {})? == Written::Done {
             return Ok(());
         }
         match self.store.digest(name)? {
-            Some(there) if there == *sha256 => Ok(()),
+            Some(there) if there == here.sha256 => Ok(()),
             there => bail!(
                 "{}/{name} holds other bytes ({}); nothing is replaced by an import: look at it, and take it away",
                 self.store.location(),

@@ -27,6 +27,7 @@ mod inventory;
 mod manifest;
 mod node;
 mod object_file;
+mod parallel;
 mod plan;
 mod pointers;
 mod probe;

@@ -12,17 +12,18 @@ use crate::index::{Entry, Index, Views};
 use crate::installer;
 use crate::inventory::{Inventory, Publish};
 use crate::manifest::SourceRecord;
+use crate::parallel::in_parallel;
 use crate::pointers::{Change, Pointers};
 use crate::process::Interrupt;
 use crate::seal;
 use crate::sign::{self, Signer};
 use crate::store::{changed_meanwhile, Generation, Held, Stat, Store, Written};
 use crate::ui::Ui;
-use crate::upload::{self, Progress};
-use crate::words::{refuse, Digest, ObjectName, Platform, Version};
+use crate::upload::Progress;
+use crate::words::{refuse, Digest, Fingerprint, ObjectName, Platform, Version};
 use anyhow::{bail, Context, Result};
 use camino::Utf8PathBuf;
-use pieces::{Kind, Piece, Wave};
+use pieces::{Checked, Kind, Piece, Wave};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -65,12 +66,12 @@ pub struct Published {
 
 impl Publishing<'_> {
     pub fn run(&self) -> Result<Published> {
-        let (entry, mut read) = self.preflight()?;
+        let (entry, checked, mut read) = self.preflight()?;
         if self.manner == Manner::Development {
             self.make_way(&entry)?;
             read = self.store.index_for_change()?;
         }
-        let pieces = self.pieces(&entry)?;
+        let pieces = self.pieces(&entry, &checked)?;
         let there = self.survey(&pieces, &read.0)?;
         if self.exceptions.reclaim {
             self.claim(&entry)?;
@@ -99,11 +100,11 @@ impl Publishing<'_> {
     }
 
     /// Everything that can be known to be wrong before anything is written. The store was prepared already.
-    fn preflight(&self) -> Result<(Entry, (Index, Generation))> {
-        seal::check_version(self.dist, &self.source.version, self.signer)?;
+    fn preflight(&self) -> Result<(Entry, Checked, (Index, Generation))> {
+        let checked = seal::check_version(self.dist, &self.source.version, self.signer)?;
         self.installer()?;
         self.check_provenance()?;
-        let entry = seal::entry(self.dist, self.source, self.required, self.signer.is_some());
+        let entry = seal::entry(self.dist, self.source, self.required, self.signer);
         let read = match self.seen {
             Some(seen) => seen.clone(),
             None => self.store.index_for_change()?,
@@ -115,11 +116,11 @@ impl Publishing<'_> {
                 index.claim(&self.source.version, &entry);
             }
             index.merge(&self.source.version, &entry)?;
-            self.check_layout(&read.1)?;
             sign::check_continued(&read.0, self.signer, self.store.location())?;
+            self.check_layout(&read.1)?;
             self.say_if_older(&read.0);
         }
-        Ok((entry, read))
+        Ok((entry, checked, read))
     }
 
     fn say_if_older(&self, index: &Index) {
@@ -199,9 +200,9 @@ impl Publishing<'_> {
     }
 
     fn held(&self, pieces: &[Piece]) -> Result<BTreeMap<ObjectName, Held>> {
-        let files: Vec<(ObjectName, Utf8PathBuf)> = pieces
+        let files: Vec<(ObjectName, Fingerprint)> = pieces
             .iter()
-            .map(|piece| (piece.name.clone(), piece.path.clone()))
+            .map(|piece| (piece.name.clone(), piece.here.clone()))
             .collect();
         self.store.held(&self.source.version, &files)
     }
@@ -217,7 +218,7 @@ impl Publishing<'_> {
             }
             (Held::Other(there), _) => there,
         };
-        let here = &piece.sha256;
+        let here = &piece.here.sha256;
         let (place, name) = (self.store.location(), &piece.name);
         let version = &self.source.version;
         match (self.is_listed(piece, index), self.exceptions.reclaim) {
@@ -268,7 +269,7 @@ impl Publishing<'_> {
         for wave in Wave::ALL {
             let of_wave = pieces.iter().filter(|piece| piece.wave == wave);
             let of_wave: Vec<&Piece> = of_wave.copied().collect();
-            upload::in_parallel(self.parallel, &of_wave, |piece| {
+            in_parallel(self.parallel, &of_wave, |piece| {
                 self.interrupt.check()?;
                 self.upload(piece, entry, &|bytes| progress.sent(bytes))
             })?;
@@ -280,15 +281,15 @@ impl Publishing<'_> {
     /// Create-only: the same bytes are done, other bytes stop everything.
     fn upload(&self, piece: &Piece, entry: &Entry, sent: &(dyn Fn(u64) + Sync)) -> Result<()> {
         let Piece {
-            name, path, sha256, ..
+            name, path, here, ..
         } = piece;
-        if self.store.create(name, path, sha256, sent)? == Written::Done {
+        if self.store.create(name, path, here, sent)? == Written::Done {
             self.ui.event("created", json!({"object": name.as_str()}));
             return Ok(());
         }
         // Before anything is asked about it: what is decided below holds for these bytes, or the replacement is refused.
         let there = self.store.stat(name, b"")?;
-        let files = [(name.clone(), path.clone())];
+        let files = [(name.clone(), here.clone())];
         let held = self.store.held(&self.source.version, &files)?;
         let (Some(there), Some(held)) = (there, held.get(name)) else {
             bail!(
@@ -318,7 +319,7 @@ impl Publishing<'_> {
     fn take_over(&self, piece: &Piece, there: &Generation) -> Result<()> {
         let Piece { name, path, .. } = piece;
         let bytes = fs::read(path).with_context(|| format!("reading {path}"))?;
-        if Digest::of(&bytes) != piece.sha256 {
+        if Fingerprint::of(&bytes) != piece.here {
             bail!(changed_meanwhile(path));
         }
         match self.store.replace(name, &bytes, there, 0)? {

@@ -5,11 +5,12 @@ use crate::files::{remove_if_there, write_whole};
 use crate::index::{sum_line, sums, Entry, Listed};
 use crate::inventory::Project;
 use crate::manifest::{Manifest, SourceRecord};
+use crate::parallel::{self, in_parallel};
 use crate::sign::Signer;
-use crate::words::{Digest, Platform, Version};
+use crate::words::{Digest, Fingerprint, Platform, Version};
 use anyhow::{bail, Context, Result};
 use camino::Utf8Path;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 
 /// Writes what stands beside an artifact. One that is there and holds is left as it is.
@@ -46,12 +47,12 @@ pub fn seal_version(
             dist.directory()
         );
     }
-    for artifact in &artifacts {
+    in_parallel(parallel::FILES, &artifacts, |artifact| {
         check_file(dist, &artifact.file, &artifact.sha256)?;
-        seal_file(dist, &artifact.file, &artifact.sha256, signer)?;
-    }
+        seal_file(dist, &artifact.file, &artifact.sha256, signer)
+    })?;
     seal_file(dist, &source.file, &source.sha256, signer)?;
-    let entry = entry(dist, &source, required, signer.is_some());
+    let entry = entry(dist, &source, required, signer);
     let text = sums(&project.binary, &source.version, &entry, &source.file);
     write_whole(&dist.path("SHA256SUMS"), text.as_bytes())?;
     let manifest = manifest(dist, project, source, &entry);
@@ -64,13 +65,13 @@ pub fn entry(
     dist: &Dist,
     source: &SourceRecord,
     required: &BTreeSet<Platform>,
-    signed: bool,
+    signer: Option<&Signer>,
 ) -> Entry {
     let listed = dist.artifacts().into_iter().map(|artifact| {
         let listed = Listed {
             sha256: artifact.sha256,
             size: artifact.size,
-            signed,
+            signed: signer.is_some(),
             floor: artifact.floor,
         };
         (artifact.platform, listed)
@@ -99,7 +100,11 @@ fn manifest(dist: &Dist, project: &Project, source: SourceRecord, entry: &Entry)
 }
 
 /// Re-checks every file of a version against its record, its sidecar and its signature.
-pub fn check_version(dist: &Dist, version: &Version, signer: Option<&Signer>) -> Result<usize> {
+pub fn check_version(
+    dist: &Dist,
+    version: &Version,
+    signer: Option<&Signer>,
+) -> Result<BTreeMap<String, Fingerprint>> {
     let source = dist.source().with_context(|| {
         format!(
             "{} has no record of {version}; `cargo xtask dist` builds it",
@@ -112,8 +117,8 @@ pub fn check_version(dist: &Dist, version: &Version, signer: Option<&Signer>) ->
             .into_iter()
             .map(|artifact| (artifact.file, artifact.sha256)),
     );
-    for (file, sha256) in &files {
-        check_file(dist, file, sha256)?;
+    let checked = in_parallel(parallel::FILES, &files, |(file, sha256)| {
+        let fingerprint = check_file(dist, file, sha256)?;
         let sidecar = dist.path(&format!("{file}.sha256"));
         let text = fs::read_to_string(&sidecar)
             .with_context(|| format!("{sidecar} is missing; `cargo xtask checksum` writes it"))?;
@@ -131,9 +136,10 @@ pub fn check_version(dist: &Dist, version: &Version, signer: Option<&Signer>) ->
                 bail!("{path} is no signature of {file} by one of `release_keys`; `cargo xtask checksum` writes it again");
             }
         }
-    }
+        Ok((file.clone(), fingerprint))
+    })?;
     check_lists(dist, &files)?;
-    Ok(files.len())
+    Ok(checked.into_iter().collect())
 }
 
 /// The two lists say what is recorded. The source is the first of `files`, and the last of the list.
@@ -163,14 +169,14 @@ fn read_list(path: &Utf8Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("{path} is missing; `cargo xtask checksum` writes it"))
 }
 
-fn check_file(dist: &Dist, file: &str, sha256: &Digest) -> Result<()> {
+fn check_file(dist: &Dist, file: &str, sha256: &Digest) -> Result<Fingerprint> {
     let path = dist.path(file);
     let opened = File::open(&path).with_context(|| {
         format!("{path} is recorded and missing; `cargo xtask dist` builds it again")
     })?;
-    let (now, _) = Digest::of_reader(opened).with_context(|| format!("reading {path}"))?;
-    if now != *sha256 {
-        bail!("{path} was changed after it was built: recorded {sha256}, now {now}; remove it, and `cargo xtask dist` builds it again");
+    let now = Fingerprint::of_reader(opened).with_context(|| format!("reading {path}"))?;
+    if now.sha256 != *sha256 {
+        bail!("{path} was changed after it was built: recorded {sha256}, now {}; remove it, and `cargo xtask dist` builds it again", now.sha256);
     }
-    Ok(())
+    Ok(now)
 }

@@ -4,9 +4,9 @@ mod directory;
 
 use crate::gcs::{self, Access, Bucket, Gsutil, Via};
 use crate::index::Index;
-use crate::words::{refuse, Digest, ObjectName, Version};
+use crate::words::{refuse, Digest, Fingerprint, ObjectName, Version};
 use anyhow::{bail, Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use std::collections::BTreeMap;
 use std::fs::File;
 
@@ -246,7 +246,7 @@ impl Store {
     pub fn held(
         &self,
         version: &Version,
-        files: &[(ObjectName, Utf8PathBuf)],
+        files: &[(ObjectName, Fingerprint)],
     ) -> Result<BTreeMap<ObjectName, Held>> {
         match self {
             Store::Dir(store) => store.held(files),
@@ -260,19 +260,13 @@ impl Store {
         &self,
         name: &ObjectName,
         file: &Utf8Path,
-        sha256: &Digest,
+        here: &Fingerprint,
         sent: &(dyn Fn(u64) + Sync),
     ) -> Result<Written> {
         match self {
-            Store::Dir(store) => store.create(name, file, sha256),
-            Store::Gcs(bucket) => bucket.create(name, file, sha256, sent),
-            Store::Gsutil(bucket) => {
-                let opened = File::open(file).with_context(|| format!("reading {file}"))?;
-                if Digest::of_reader(opened)?.0 != *sha256 {
-                    bail!(changed_meanwhile(file));
-                }
-                bucket.create(name, file, sent)
-            }
+            Store::Dir(store) => store.create(name, file, &here.sha256),
+            Store::Gcs(bucket) => bucket.create(name, file, here, sent),
+            Store::Gsutil(bucket) => bucket.create(name, file, here, sent),
         }
     }
 

@@ -1,7 +1,7 @@
 //! This machine's cargo and rustc: which programs they are, and what they say of themselves.
 
 use crate::process::Timed;
-use crate::words::{refuse, Target};
+use crate::words::{refuse, Platform, Target};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::env;
@@ -39,6 +39,11 @@ impl Toolchain {
 /// `cargo xtask` says which cargo runs it. The one in the PATH may be rustup's, which looks for that one each time.
 pub fn cargo() -> String {
     env::var("CARGO").unwrap_or_else(|_| "cargo".into())
+}
+
+/// The platform that this program was built for, without asking anybody.
+pub fn here() -> Result<Platform> {
+    Platform::parse(&format!("{}-{}", env::consts::OS, env::consts::ARCH))
 }
 
 /// The one that cargo would use.

@@ -1,42 +1,11 @@
-//! Several objects on their way at once, and the line that says how far they are.
+//! The line that says how far the objects on their way are.
 
 use crate::ui::{JobLine, Ui};
 use crate::words::{counted, show_duration};
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
-use std::thread;
 use std::time::{Duration, Instant};
-
-/// Does `work` for each item, `limit` at a time; after a failure nothing new is begun. The first failure is returned.
-pub fn in_parallel<T: Sync>(
-    limit: usize,
-    items: &[T],
-    work: impl Fn(&T) -> Result<()> + Sync,
-) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    let failed = AtomicBool::new(false);
-    let worker = || -> Result<()> {
-        while !failed.load(Ordering::Relaxed) {
-            let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                break;
-            };
-            work(item).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..limit.min(items.len()))
-            .map(|_| scope.spawn(worker))
-            .collect();
-        let results: Vec<Result<()>> = threads
-            .into_iter()
-            .map(|thread| thread.join().expect("an upload does not panic"))
-            .collect();
-        results.into_iter().collect()
-    })
-}
 
 /// Bytes and rate.
 pub struct Progress<'a> {
@@ -119,34 +88,6 @@ fn megabytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn everything_is_done_once_and_never_more_than_the_limit_at_a_time() {
-        let (at_work, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let done: Vec<AtomicUsize> = (0..40).map(|_| AtomicUsize::new(0)).collect();
-        in_parallel(3, &done, |item| {
-            most.fetch_max(at_work.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            thread::yield_now();
-            item.fetch_add(1, Ordering::SeqCst);
-            at_work.fetch_sub(1, Ordering::SeqCst);
-            Ok(())
-        })
-        .unwrap();
-        assert!(done.iter().all(|item| item.load(Ordering::SeqCst) == 1));
-        assert!((1..=3).contains(&most.into_inner()));
-    }
-
-    #[test]
-    fn after_a_failure_nothing_new_is_begun() {
-        let begun = AtomicUsize::new(0);
-        let result = in_parallel(1, &[1, 2, 3, 4], |item| {
-            begun.fetch_add(1, Ordering::SeqCst);
-            anyhow::ensure!(*item != 2, "two");
-            Ok(())
-        });
-        assert_eq!(result.unwrap_err().to_string(), "two");
-        assert_eq!(begun.into_inner(), 2);
-    }
 
     #[test]
     fn sizes_read_well() {

@@ -4,6 +4,7 @@ use crate::gcs::Web;
 use crate::index::{sum_line, Entry, Index, Standing};
 use crate::installer::{one_liner, FORGET_SETTINGS};
 use crate::inventory::Project;
+use crate::parallel::{self, in_parallel};
 use crate::pointers;
 use crate::process::{is_installed, Interrupt, Timed};
 use crate::script::quote;
@@ -74,6 +75,13 @@ impl Published<'_> {
     }
 }
 
+/// A file of a version, as the index has it.
+struct Expected<'e> {
+    file: String,
+    sha256: &'e Digest,
+    signed: bool,
+}
+
 const INSTALL_DEADLINE: Duration = Duration::from_secs(120);
 /// Another publisher writes its views this long after its index, at the most.
 const SETTLING: Duration = Duration::from_secs(15);
@@ -95,12 +103,12 @@ impl Verification<'_> {
                 self.place()
             );
         };
-        for (platform, listed) in &entry.platforms {
+        let mut files = self.artifacts(&version, entry);
+        files.extend(self.check_sums(&version, entry)?);
+        in_parallel(parallel::FILES, &files, |file| {
             self.interrupt.check()?;
-            let file = artifact_file(&self.project.binary, &version, *platform);
-            self.check_file(&version, &file, &listed.sha256, listed.signed)?;
-        }
-        self.check_sums(&version, entry)?;
+            self.check_file(&version, file)
+        })?;
         let standing = index.standing(&version);
         if standing == Some(Standing::Yanked) {
             self.ui.say(&format!(
@@ -172,27 +180,36 @@ impl Verification<'_> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    fn check_file(
-        &self,
-        version: &Version,
-        file: &str,
-        expected: &Digest,
-        signed: bool,
-    ) -> Result<()> {
+    fn artifacts<'e>(&self, version: &Version, entry: &'e Entry) -> Vec<Expected<'e>> {
+        let platforms = entry.platforms.iter();
+        let expected = platforms.map(|(platform, listed)| Expected {
+            file: artifact_file(&self.project.binary, version, *platform),
+            sha256: &listed.sha256,
+            signed: listed.signed,
+        });
+        expected.collect()
+    }
+
+    fn check_file(&self, version: &Version, expected: &Expected) -> Result<()> {
+        let Expected {
+            file,
+            sha256: expected,
+            signed,
+        } = expected;
         let name = ObjectName::of_version(version, file);
         let found = self
             .published
             .digest(&name)?
             .with_context(|| format!("{}/{name} is missing", self.place()))?;
         let sidecar = self.text(&ObjectName::of_version(version, &format!("{file}.sha256")))?;
-        if found != *expected || sidecar.trim_end() != expected.as_str() {
+        if found != **expected || sidecar.trim_end() != expected.as_str() {
             bail!(
                 "{}/{name} is {found}, its sidecar says {}, the index {expected}",
                 self.place(),
                 sidecar.trim_end().escape_debug()
             );
         }
-        if signed && !self.release_keys.is_empty() {
+        if *signed && !self.release_keys.is_empty() {
             let signature = self.text(&ObjectName::of_version(
                 version,
                 &format!("{file}.sha256.sig"),
@@ -207,7 +224,8 @@ impl Verification<'_> {
         Ok(())
     }
 
-    fn check_sums(&self, version: &Version, entry: &Entry) -> Result<()> {
+    /// The list names every platform, and the source, which is returned.
+    fn check_sums<'e>(&self, version: &Version, entry: &'e Entry) -> Result<Option<Expected<'e>>> {
         let sums = self.text(&ObjectName::of_version(version, "SHA256SUMS"))?;
         for (platform, listed) in &entry.platforms {
             let file = artifact_file(&self.project.binary, version, *platform);
@@ -216,7 +234,7 @@ impl Verification<'_> {
             }
         }
         let Some(sha256) = &entry.source_sha256 else {
-            return Ok(());
+            return Ok(None);
         };
         let source = sums
             .lines()
@@ -224,8 +242,11 @@ impl Verification<'_> {
         let file = source
             .map(str::trim_start)
             .with_context(|| format!("{}/{version}/SHA256SUMS lacks the source", self.place()))?;
-        let signed = entry.platforms.values().any(|listed| listed.signed);
-        self.check_file(version, file, sha256, signed)
+        Ok(Some(Expected {
+            file: file.into(),
+            sha256,
+            signed: entry.platforms.values().any(|listed| listed.signed),
+        }))
     }
 
     /// What a user of this machine would do, into a place that goes away again; for a bucket by the very line that people are told.

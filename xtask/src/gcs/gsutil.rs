@@ -2,14 +2,15 @@
 //!
 //! Every operation is one short command, or two. An upload is never resumable, so that it happens whole or not at all.
 
-use super::object::Fingerprint;
+use super::object::is_of;
 use super::{bucket_name, Access, Resource, SERIAL, SHA256};
+use crate::files::fingerprint;
 use crate::inventory::PublicReading;
 use crate::process::{Interrupt, Output, Timed};
-use crate::store::{headers_of, Generation, Held, Object, Stat, Written};
-use crate::words::{Digest, ObjectName};
-use anyhow::{bail, Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use crate::store::{changed_meanwhile, headers_of, Generation, Held, Object, Stat, Written};
+use crate::words::{Digest, Fingerprint, ObjectName};
+use anyhow::{bail, ensure, Context, Result};
+use camino::Utf8Path;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -93,9 +94,9 @@ impl Gsutil {
     }
 
     pub fn stat(&self, name: &ObjectName, text: &[u8]) -> Result<Option<Stat>> {
-        let here = Fingerprint::of_reader(text)?;
+        let here = Fingerprint::of(text);
         Ok(self.resource(name)?.map(|there| Stat {
-            same: here.is_of(&there),
+            same: is_of(&here, &there),
             serial: there.serial(),
             generation: Generation::some(there.generation),
         }))
@@ -107,7 +108,7 @@ impl Gsutil {
             Utf8Path::from_path(room.path()).context("the temp directory's name is not UTF-8")?;
         let path = room.join("object");
         match self.fetch(name, &path)? {
-            true => Ok(Some(Fingerprint::of_file(&path)?.sha256)),
+            true => Ok(Some(fingerprint(&path)?.sha256)),
             false => Ok(None),
         }
     }
@@ -136,14 +137,14 @@ impl Gsutil {
     pub fn held(
         &self,
         prefix: &str,
-        files: &[(ObjectName, Utf8PathBuf)],
+        files: &[(ObjectName, Fingerprint)],
     ) -> Result<BTreeMap<ObjectName, Held>> {
         let resources = self.resources(&format!("{}/{prefix}*", self.location))?;
         let mut held = BTreeMap::new();
-        for (name, path) in files {
+        for (name, here) in files {
             let there = resources.iter().find(|there| there.name == name.as_str());
             let Some(there) = there else { continue };
-            let found = match Fingerprint::of_file(path)?.is_of(there) {
+            let found = match is_of(here, there) {
                 true => Held::Same,
                 false => Held::Other(self.digest(name)?.with_context(|| {
                     format!(
@@ -162,9 +163,11 @@ impl Gsutil {
         &self,
         name: &ObjectName,
         path: &Utf8Path,
+        here: &Fingerprint,
         sent: &(dyn Fn(u64) + Sync),
     ) -> Result<Written> {
-        let here = Fingerprint::of_file(path)?;
+        // gsutil reads the file itself, and compares nothing with what was checked.
+        ensure!(fingerprint(path)? == *here, changed_meanwhile(path));
         let metadata = [(SHA256, here.sha256.to_string())];
         let written = self.upload(name, path, &Generation::NOTHING, &metadata)?;
         sent(here.size);

@@ -2,59 +2,21 @@
 
 use super::{Resource, SHA256};
 use crate::store::{headers_of, Generation};
-use crate::words::{Digest, ObjectName};
-use anyhow::{Context, Result};
-use base64::engine::general_purpose::STANDARD as BASE64;
-use base64::Engine as _;
+use crate::words::{Fingerprint, ObjectName};
 use camino::Utf8Path;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
 
-/// What is compared of bytes that are far away.
-pub struct Fingerprint {
-    pub size: u64,
-    /// Google's own checksum of every object, as the API writes it. It finds accidents; whether two files are the same their SHA-256 tells.
-    pub crc32c: String,
-    pub sha256: Digest,
+/// What was sent has arrived.
+pub fn arrived_as(here: &Fingerprint, there: &Resource) -> bool {
+    there.crc32c.as_ref() == Some(&here.crc32c)
+        && there.size.as_ref() == Some(&here.size.to_string())
 }
 
-impl Fingerprint {
-    pub fn of_file(path: &Utf8Path) -> Result<Fingerprint> {
-        let file = File::open(path).with_context(|| format!("reading {path}"))?;
-        Fingerprint::of_reader(file).with_context(|| format!("reading {path}"))
-    }
-
-    pub fn of_reader(reader: impl Read) -> Result<Fingerprint> {
-        struct Both<R>(R, u32);
-        impl<R: Read> Read for Both<R> {
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                let size = self.0.read(buffer)?;
-                self.1 = crc32c::crc32c_append(self.1, &buffer[..size]);
-                Ok(size)
-            }
-        }
-        let mut both = Both(reader, 0);
-        let (sha256, size) = Digest::of_reader(&mut both)?;
-        Ok(Fingerprint {
-            size,
-            crc32c: BASE64.encode(both.1.to_be_bytes()),
-            sha256,
-        })
-    }
-
-    /// What was sent has arrived.
-    pub fn arrived_as(&self, there: &Resource) -> bool {
-        there.crc32c.as_ref() == Some(&self.crc32c)
-            && there.size.as_ref() == Some(&self.size.to_string())
-    }
-
-    /// The same bytes, as far as it can be known without reading them: what another tool has put there may be the same and does not say so.
-    pub fn is_of(&self, there: &Resource) -> bool {
-        let said = there.metadata.get(SHA256);
-        self.arrived_as(there) && said.is_some_and(|said| said == self.sha256.as_str())
-    }
+/// The same bytes, as far as it can be known without reading them: what another tool has put there may be the same and does not say so.
+pub fn is_of(here: &Fingerprint, there: &Resource) -> bool {
+    let said = there.metadata.get(SHA256);
+    arrived_as(here, there) && said.is_some_and(|said| said == here.sha256.as_str())
 }
 
 /// One object on its way.

@@ -63,7 +63,7 @@ fn file(text: &[u8]) -> Room {
 }
 
 fn create(bucket: &Bucket, text: &[u8]) -> Result<Written> {
-    bucket.create(&binary(), &file(text).path, &Digest::of(text), &|_| {})
+    bucket.create(&binary(), &file(text).path, &Fingerprint::of(text), &|_| {})
 }
 
 /// The first so many writes meet this fate.
@@ -88,7 +88,7 @@ fn an_object_is_created_once_with_its_headers_and_hash() {
     let count = |bytes| {
         sent.fetch_add(bytes as usize, Ordering::SeqCst);
     };
-    let written = bucket.create(&binary(), &room.path, &Digest::of(b"bytes"), &count);
+    let written = bucket.create(&binary(), &room.path, &Fingerprint::of(b"bytes"), &count);
     assert_eq!(written.unwrap(), Written::Done);
     assert_eq!(sent.into_inner(), 5);
     assert_eq!(create(&bucket, b"others").unwrap(), Written::Refused);
@@ -104,17 +104,19 @@ fn an_object_is_created_once_with_its_headers_and_hash() {
 }
 
 #[test]
-fn a_file_that_is_not_what_was_checked_is_not_sent() {
+fn a_file_that_is_not_what_was_checked_is_refused() {
     let fake = Fake::start(strict());
     let bucket = open(&fake, Some("secret"));
-    let room = file(b"edited");
-    let written = bucket.create(&binary(), &room.path, &Digest::of(b"checked"), &|_| {});
-    let error = written.unwrap_err().to_string();
-    assert!(
-        error.contains("was changed while it was published"),
-        "{error}"
-    );
-    assert!(fake.asked().is_empty());
+    for edited in ["edited ", "edited, and longer"] {
+        let room = file(edited.as_bytes());
+        let written = bucket.create(&binary(), &room.path, &Fingerprint::of(b"checked"), &|_| {});
+        let error = written.unwrap_err().to_string();
+        assert!(
+            error.contains("was changed while it was published"),
+            "{error}"
+        );
+    }
+    assert_eq!(bucket.read(&binary()).unwrap().map(|_| ()), None);
 }
 
 #[test]
@@ -395,16 +397,15 @@ fn what_a_bucket_holds_is_known_from_one_listing() {
     let bucket = open(&fake, Some("secret"));
     create(&bucket, b"bytes").unwrap();
     fake.forget_asked();
-    let (same, other) = (file(b"bytes"), file(b"other"));
-    let held = |room: &Room| {
+    let held = |bytes: &[u8]| {
         bucket
-            .held("0.14.0/", &[(binary(), room.path.clone())])
+            .held("0.14.0/", &[(binary(), Fingerprint::of(bytes))])
             .unwrap()
     };
-    assert_eq!(held(&same), BTreeMap::from([(binary(), Held::Same)]));
+    assert_eq!(held(b"bytes"), BTreeMap::from([(binary(), Held::Same)]));
     assert_eq!(fake.asked().len(), 1);
     let there = Held::Other(Digest::of(b"bytes"));
-    assert_eq!(held(&other), BTreeMap::from([(binary(), there)]));
+    assert_eq!(held(b"other"), BTreeMap::from([(binary(), there)]));
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use super::Publishing;
 use crate::index::Entry;
-use crate::words::{Digest, ObjectName};
-use anyhow::{Context, Result};
+use crate::store::changed_meanwhile;
+use crate::words::{Digest, Fingerprint, ObjectName};
+use anyhow::{ensure, Context, Result};
 use camino::Utf8PathBuf;
+use std::collections::BTreeMap;
 use std::fs;
 
 /// One object that never changes, on its way into the store.
@@ -12,7 +14,7 @@ pub struct Piece {
     pub name: ObjectName,
     pub path: Utf8PathBuf,
     /// What was checked, so that nothing else travels.
-    pub sha256: Digest,
+    pub here: Fingerprint,
     pub kind: Kind,
     pub wave: Wave,
 }
@@ -44,14 +46,17 @@ pub enum Kind {
     Content,
 }
 
+/// The files of `dist/` as they were when they were checked.
+pub type Checked = BTreeMap<String, Fingerprint>;
+
 impl Publishing<'_> {
     /// In the order of their waves.
-    pub(super) fn pieces(&self, entry: &Entry) -> Result<Vec<Piece>> {
+    pub(super) fn pieces(&self, entry: &Entry, checked: &Checked) -> Result<Vec<Piece>> {
         let source = (self.source.file.clone(), &self.source.sha256);
-        let mut pieces = self.family(source, Wave::SourceClaims, Wave::Source)?;
+        let mut pieces = self.family(source, checked, [Wave::SourceClaims, Wave::Source])?;
         for (platform, listed) in &entry.platforms {
             let artifact = (self.dist.artifact_file(*platform), &listed.sha256);
-            pieces.extend(self.family(artifact, Wave::Claims, Wave::Binaries)?);
+            pieces.extend(self.family(artifact, checked, [Wave::Claims, Wave::Binaries])?);
         }
         pieces.sort_by_key(|piece| piece.wave);
         Ok(pieces)
@@ -61,26 +66,36 @@ impl Publishing<'_> {
     fn family(
         &self,
         (file, sha256): (String, &Digest),
-        claims: Wave,
-        content: Wave,
+        checked: &Checked,
+        [claims, content]: [Wave; 2],
     ) -> Result<Vec<Piece>> {
-        let sidecar = Digest::of(format!("{sha256}\n").as_bytes());
-        let piece = |suffix: &str, sha256: Digest, kind: Kind, wave: Wave| Piece {
+        let path = self.dist.path(&file);
+        let content_here = checked
+            .get(&file)
+            .with_context(|| changed_meanwhile(&path))?;
+        ensure!(content_here.sha256 == *sha256, changed_meanwhile(&path));
+        let sidecar = Fingerprint::of(format!("{sha256}\n").as_bytes());
+        let piece = |suffix: &str, here: Fingerprint, kind: Kind, wave: Wave| Piece {
             name: self.object(&format!("{file}{suffix}")),
             path: self.dist.path(&format!("{file}{suffix}")),
-            sha256,
+            here,
             kind,
             wave,
         };
         let mut family = vec![
             piece(".sha256", sidecar, Kind::Sidecar, claims),
-            piece("", sha256.clone(), Kind::Content, content),
+            piece("", content_here.clone(), Kind::Content, content),
         ];
         if self.signer.is_some() {
             let path = self.dist.path(&format!("{file}.sha256.sig"));
             let signature = fs::read(&path).with_context(|| format!("reading {path}"))?;
             let kind = Kind::Signature(file.clone(), sha256.clone());
-            family.push(piece(".sha256.sig", Digest::of(&signature), kind, claims));
+            family.push(piece(
+                ".sha256.sig",
+                Fingerprint::of(&signature),
+                kind,
+                claims,
+            ));
         }
         Ok(family)
     }

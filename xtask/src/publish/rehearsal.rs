@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 impl Publishing<'_> {
     /// Fails where the publish would.
     pub fn rehearse(&self) -> Result<()> {
-        let (entry, (before, generation)) = self.preflight()?;
+        let (entry, checked, (before, generation)) = self.preflight()?;
         let version = &self.source.version;
         let mut index = before.clone();
         if self.manner == Manner::Development && index.clone().merge(version, &entry).is_err() {
             index.drop_development(version);
         }
         let gives_way = self.manner == Manner::Development && !index.versions.contains_key(version);
-        let pieces = self.pieces(&entry)?;
+        let pieces = self.pieces(&entry, &checked)?;
         let held = match gives_way {
             // Its files, and what a dead run left of them, go first.
             true => BTreeMap::new(),

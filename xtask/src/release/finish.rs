@@ -6,10 +6,11 @@ use crate::dist::Dist;
 use crate::gcs::{Patience, Web};
 use crate::index::{Entry, Standing};
 use crate::manifest::SourceRecord;
+use crate::parallel;
 use crate::publish::{Exceptions, Published, Publishing};
 use crate::sign::{self, Signer};
 use crate::store::Store;
-use crate::toolchain::Toolchain;
+use crate::toolchain;
 use crate::ui::Ui;
 use crate::verify::{self, Verification};
 use crate::words::{counted, Arch, Platform, Version};
@@ -68,7 +69,7 @@ impl Publish<'_> {
             installer_template: self.workspace.installer(),
             manner: destination.manner,
             exceptions: self.exceptions,
-            parallel: 8,
+            parallel: parallel::FILES,
             ui: console.ui,
             interrupt: console.interrupt,
         }
@@ -106,7 +107,7 @@ impl Publish<'_> {
 
     /// What was built once stays in `dist/`, and is published, although nodes.toml may not know it any more.
     fn say_what_no_node_builds(&self, ui: &Ui) -> Result<()> {
-        let here = Toolchain::ask()?.host()?.platform();
+        let here = toolchain::here()?;
         let nodes = &self.workspace.inventory.nodes;
         for artifact in self.dist.artifacts() {
             let platform = artifact.platform;
@@ -193,7 +194,7 @@ impl Reader<'_> {
             project: &workspace.inventory.project,
             base_url: self.base_url,
             release_keys: &workspace.inventory.publish.release_keys,
-            here: Toolchain::ask()?.host()?.platform(),
+            here: toolchain::here()?,
             ui: console.ui,
             interrupt: console.interrupt,
         };

@@ -4,7 +4,7 @@ use super::{changed_meanwhile, Generation, Held, Object, Stat, Written};
 use crate::files::{self, make_directory, remove_if_there, sync_directory, write_whole, PARTIAL};
 use crate::index::Views;
 use crate::process::Timed;
-use crate::words::{refuse, Digest, ObjectName, Version};
+use crate::words::{refuse, Digest, Fingerprint, ObjectName, Version};
 use anyhow::{anyhow, bail, Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
@@ -183,16 +183,14 @@ impl DirStore {
         Ok(self.digest(name)?.map(stat))
     }
 
-    pub fn held(&self, files: &[(ObjectName, Utf8PathBuf)]) -> Result<BTreeMap<ObjectName, Held>> {
+    pub fn held(&self, files: &[(ObjectName, Fingerprint)]) -> Result<BTreeMap<ObjectName, Held>> {
         let mut held = BTreeMap::new();
-        for (name, path) in files {
+        for (name, here) in files {
             step!(self, Open, name.as_str());
             let Some(there) = self.digest(name)? else {
                 continue;
             };
-            let file = File::open(path).with_context(|| format!("reading {path}"))?;
-            let (here, _) = Digest::of_reader(file).with_context(|| format!("reading {path}"))?;
-            let found = match there == here {
+            let found = match there == here.sha256 {
                 true => Held::Same,
                 false => Held::Other(there),
             };
@@ -433,7 +431,8 @@ mod tests {
         let (a, b) = (root.join("a"), root.join("b"));
         fs::write(&a, "a").unwrap();
         fs::write(&b, "b").unwrap();
-        let create = |file, text: &[u8]| store.create(&name(), file, &Digest::of(text), &|_| {});
+        let create =
+            |file, text: &[u8]| store.create(&name(), file, &Fingerprint::of(text), &|_| {});
         assert_eq!(create(&a, b"a").unwrap(), Written::Done);
         assert_eq!(create(&b, b"b").unwrap(), Written::Refused);
         assert_eq!(store.read(&name()).unwrap().unwrap().bytes, b"a");
@@ -445,7 +444,7 @@ mod tests {
         let (_directory, store, root) = room();
         let file = root.join("a");
         fs::write(&file, "edited").unwrap();
-        let written = store.create(&name(), &file, &Digest::of(b"checked"), &|_| {});
+        let written = store.create(&name(), &file, &Fingerprint::of(b"checked"), &|_| {});
         let error = written.unwrap_err().to_string();
         assert!(
             error.contains("was changed while it was published"),
@@ -461,8 +460,8 @@ mod tests {
             let create = |i: usize| {
                 let file = root.join(i.to_string());
                 fs::write(&file, i.to_string()).unwrap();
-                let sha256 = Digest::of(i.to_string().as_bytes());
-                let written = store.create(&name(), &file, &sha256, &|_| {});
+                let here = Fingerprint::of(i.to_string().as_bytes());
+                let written = store.create(&name(), &file, &here, &|_| {});
                 usize::from(written.unwrap() == Written::Done)
             };
             let threads: Vec<_> = (0..8).map(|i| scope.spawn(move || create(i))).collect();

@@ -3,6 +3,7 @@
 mod count;
 mod digest;
 mod duration;
+mod fingerprint;
 mod names;
 mod outcome;
 mod platform;

@@ -1,0 +1,78 @@
+//! The same work for several things at once.
+
+use anyhow::Result;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+/// How many files are read, hashed or sent at once.
+pub const FILES: usize = 8;
+
+/// Does `work` for each item, `limit` at a time, and returns what it made of each, in their order. After a failure nothing new is begun,
+/// and the first failure is returned.
+pub fn in_parallel<T: Sync, R: Send>(
+    limit: usize,
+    items: &[T],
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let failed = AtomicBool::new(false);
+    let worker = || -> Result<Vec<(usize, R)>> {
+        let mut made = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(number) else {
+                break;
+            };
+            let result = work(item).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
+            made.push((number, result));
+        }
+        Ok(made)
+    };
+    let parts: Vec<Result<Vec<(usize, R)>>> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..limit.min(items.len()))
+            .map(|_| scope.spawn(worker))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("the work does not panic"))
+            .collect()
+    });
+    let mut made = Vec::new();
+    for part in parts {
+        made.extend(part?);
+    }
+    made.sort_by_key(|(number, _)| *number);
+    Ok(made.into_iter().map(|(_, result)| result).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_done_once_and_never_more_than_the_limit_at_a_time() {
+        let (at_work, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let numbers: Vec<usize> = (0..40).collect();
+        let doubled = in_parallel(3, &numbers, |number| {
+            most.fetch_max(at_work.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            thread::yield_now();
+            at_work.fetch_sub(1, Ordering::SeqCst);
+            Ok(number * 2)
+        })
+        .unwrap();
+        assert_eq!(doubled, (0..80).step_by(2).collect::<Vec<_>>());
+        assert!((1..=3).contains(&most.into_inner()));
+    }
+
+    #[test]
+    fn after_a_failure_nothing_new_is_begun() {
+        let begun = AtomicUsize::new(0);
+        let result = in_parallel(1, &[1, 2, 3, 4], |item| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            anyhow::ensure!(*item != 2, "two");
+            Ok(())
+        });
+        assert_eq!(result.unwrap_err().to_string(), "two");
+        assert_eq!(begun.into_inner(), 2);
+    }
+}
