@@ -176,7 +176,7 @@ fn a_signing_key_that_will_not_do_is_refused_before_anything_is_built() {
         "[publish]\nsigning_key = \"/nowhere/key\"\nrelease_keys = [\"{other}\"]\n"
     ));
     let missing = "signing key /nowhere/key does not exist; make it with `ssh-keygen -t ed25519 -f /nowhere/key`, or leave `signing_key` out of nodes.toml";
-    refused(&project, &[(&["release", "--local"], missing)]);
+    refused(&project, &[(&["release", "--to", "there"], missing)]);
     project.write_nodes(&format!(
         "[publish]\nsigning_key = \"{mine}\"\nrelease_keys = [\"{other}\"]\n"
     ));
@@ -196,7 +196,7 @@ fn a_broken_fleet_is_refused_with_its_line() {
         (node("one", host_target(), "hots = \"x\""), "nodes.toml:12: node `one`: unknown key `hots`; did you mean `host`?"),
         (node("one", "riscv64gc-unknown-linux-gnu", ""), "nodes.toml:11: node `one`: target `riscv64gc-unknown-linux-gnu` has no platform"),
         (node("one", host_target(), "machine = \"rig\""), "nodes.toml:12: node `one`: machine `rig` does not exist; add a [[machine]] of that name"),
-        (node("one", host_target(), "build_timeout = \"soon\""), "nodes.toml:12: node `one`: `build_timeout`: `soon` is no duration above zero; write 45s, 6m 32s or 2h"),
+        (node("one", host_target(), "build_timeout = \"soon\""), "nodes.toml:12: node `one`: `build_timeout`: `soon` is no duration above zero and below a year; write 45s, 6m 32s or 2h"),
         (format!("{good}{good}"), "nodes.toml:15: node `one`: is there twice; rename or remove one"),
         (
             format!("{good}{again}"),
