@@ -417,16 +417,16 @@ def replay():
 
 
 def memory():
-    """The tool's own peak, with small and with large binaries."""
-    for size in (5_000_000, 200_000_000):
+    """The tool's own peak, with few and many nodes, with small and with large binaries."""
+    for count, size in ((1, BINARY), (len(PLATFORMS), BINARY), (len(PLATFORMS), 200_000_000)):
         with tempfile.TemporaryDirectory() as room:
-            fleet = Fleet(pathlib.Path(room) / "fleet", len(PLATFORMS), size)
+            fleet = Fleet(pathlib.Path(room) / "fleet", count, size)
             fleet.write_nodes(lambda node: 0)
             try:
                 peak = xtask_again(fleet).peak
             finally:
                 fleet.stop()
-        print(f"{len(PLATFORMS)} nodes with binaries of {size // 1_000_000} MB: at most {peak / 1024:.0f} MB in xtask")
+        print(f"{count} nodes with binaries of {size // 1_000_000} MB: at most {peak / 1024:.0f} MB in xtask")
 
 
 def main():

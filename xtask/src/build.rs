@@ -194,7 +194,11 @@ impl Build<'_> {
         line.done();
         let mut rows = Vec::new();
         for node in nodes {
-            let outcome = match self.collect(node, &answer, started.elapsed())? {
+            let outcome = match self.collect(
+                node,
+                &answer,
+                started.elapsed().saturating_sub(answer.waited),
+            )? {
                 Ok(artifact) => Outcome::Built(artifact),
                 Err(failure) => {
                     self.dist.forget(node.platform())?;
@@ -445,7 +449,8 @@ impl Build<'_> {
             node: node.name.clone(),
             platform: node.platform(),
             outcome: row.outcome.word().into(),
-            seconds: row.elapsed.as_secs_f64(),
+            // The next release need not wait.
+            seconds: row.elapsed.saturating_sub(answer.waited).as_secs_f64(),
             stages: answer.stages.clone(),
         })
     }

@@ -112,6 +112,8 @@ pub struct Answer {
     /// Why the job as a whole failed.
     pub failure: Option<Failure>,
     pub stages: BTreeMap<Stage, f64>,
+    /// For another release on its node.
+    pub waited: Duration,
 }
 
 impl Answer {
@@ -275,7 +277,10 @@ impl<'a> Conversation<'a> {
             Mark::Ready(path) => self.judge(&path, session, line),
             Mark::Stage(stage) => {
                 if let Some(since) = self.waiting.take() {
-                    self.started += since.elapsed();
+                    let waited = since.elapsed();
+                    self.started += waited;
+                    self.stage_started += waited;
+                    self.answer.waited += waited;
                 }
                 self.enter(stage);
                 line.stage(stage);

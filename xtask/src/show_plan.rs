@@ -6,6 +6,7 @@ use crate::flags;
 use crate::history::History;
 use crate::inventory::{Inventory, Node};
 use crate::plan::{Plan, PlannedJob, Selection, Skipped};
+use crate::publish::Exceptions;
 use crate::schedule::longest_first;
 use crate::script::Job;
 use crate::source::{Revision, Wanted};
@@ -82,6 +83,10 @@ impl Shown<'_> {
                 "there are changes that are not committed; commit them, or use --allow-dirty"
                     .into(),
             ),
+            Some(store) if store.starts_with("gs://") => {
+                let refused = Exceptions::default().check_plan(self.plan);
+                refused.err().map(|error| error.to_string())
+            }
             Some(_) => None,
         }
     }

@@ -173,18 +173,20 @@ start_reader() {
 	reader=$!
 }
 
-# While the archive arrives there are no heartbeats, but it grows.
+# While the archive arrives there are no heartbeats, but it grows. Two half windows without either are a window.
 start_timer() {
 	{
 		exec 3>&- 4<&- 6>&-
 		trap 'kill "$nap"; exit' TERM
-		while :; do
+		silent=0
+		while [ $silent -lt 2 ]; do
 			[ ! -e "$beat" ] || rm -f "$beat"
 			before=$(wc -c <"$archive")
-			sleep "$window" 7>&- &
+			sleep $(((window + 1) / 2)) 7>&- &
 			nap=$!
 			wait "$nap"
-			[ -e "$beat" ] || [ "$(wc -c <"$archive")" != "$before" ] || break
+			silent=$((silent + 1))
+			[ ! -e "$beat" ] && [ "$(wc -c <"$archive")" = "$before" ] || silent=0
 		done
 		end_everything "no heartbeat for $window s"
 	} 7>&2 >/dev/null 2>&1 5<"$alive" &

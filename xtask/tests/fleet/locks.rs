@@ -60,10 +60,20 @@ impl Two {
 #[test]
 fn the_second_waits_for_the_first_and_both_are_done() {
     let two = Two::new();
+    let begun = Instant::now();
     let (first, second) = two.start();
+    let waits = Instant::now();
+    wait_until("it has waited for a while", || {
+        waits.elapsed() > Duration::from_secs(2)
+    });
     fs::write(&two.go, "").unwrap();
     first.wait().exits(0);
     second.wait().exits(0);
+    // What it usually takes is learnt without the waiting.
+    let history = fs::read_to_string(two.other.join("dist/history.jsonl")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(history.trim()).unwrap();
+    let own = Duration::from_secs_f64(line["seconds"].as_f64().unwrap());
+    assert!(own + Duration::from_secs(1) < begun.elapsed(), "{history}");
     assert_eq!(two.built(&two.fleet.project.root), two.built(&two.other));
     assert_eq!(
         crate::fleet::names(&two.fleet.node(NODE).cache(NODE)),

@@ -237,3 +237,26 @@ fn a_dry_run_says_that_the_real_store_cannot_be_read() {
         "index.json is damaged",
     ]);
 }
+
+#[test]
+fn a_plan_says_what_a_bucket_would_not_take() {
+    let project = Project::new();
+    project.write_nodes(&format!(
+        "[publish]\nstore = \"gs://ballistics-releases\"\n{}",
+        node("here", host_target(), "prove = false")
+    ));
+    project.commit("describe the fleet");
+    project.git("tag v0.14.0");
+    let refusal = format!(
+        "a release would be refused: a bucket takes only binaries that were run where they were built, and these were not: {}; prove them, or use --allow-unproven",
+        host_platform()
+    );
+    let planned = project.xtask("plan").exits(0);
+    assert!(planned.stdout.contains(&refusal), "{}", planned.stdout);
+    let elsewhere = project.xtask("plan --to elsewhere").exits(0);
+    assert!(
+        !elsewhere.stdout.contains("refused"),
+        "{}",
+        elsewhere.stdout
+    );
+}
