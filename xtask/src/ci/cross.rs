@@ -98,6 +98,8 @@ impl StandInMac {
             .args([
                 "-C",
                 self.clone.as_str(),
+                // It names the cargo that runs us, and that one is not the Mac's.
+                "--unset=CARGO",
                 &format!("PATH={}", self.path),
                 "XTASK_NODES=../nodes.toml",
             ])
