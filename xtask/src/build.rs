@@ -245,8 +245,11 @@ impl Build<'_> {
             stream: self.stream(pending.planned),
         };
         let (mut attempt, mut noted) = (0, String::new());
+        let mut waited = Duration::ZERO;
         loop {
-            let answer = host::run(&order, line, watch)?;
+            let mut answer = host::run(&order, line, watch)?;
+            answer.waited += waited;
+            waited = answer.waited;
             let Some(failure) = answer
                 .failure
                 .as_ref()

@@ -442,6 +442,9 @@ impl<'a> Conversation<'a> {
                 (None, None) => unreachable!("a session is left only after its last word"),
             }
         }
+        if let Some(since) = self.waiting {
+            self.answer.waited += since.elapsed();
+        }
         self.enter(Stage::Collect);
         Ok(self.answer)
     }

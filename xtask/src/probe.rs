@@ -43,10 +43,10 @@ impl Probe {
         }
     }
 
-    /// How far its clock is off, if that is more than a minute.
+    /// How far its clock is off, to the minute, if that is more than one. Its answer has been on its way for a moment.
     pub fn clock_skew(&self) -> Option<Duration> {
-        self.clock_skew
-            .filter(|skew| *skew > Duration::from_secs(60))
+        let minutes = (self.clock_skew?.as_secs() + 30) / 60;
+        (minutes > 1).then(|| Duration::from_secs(minutes * 60))
     }
 
     /// Why this node cannot do its job, with the way out.
@@ -97,12 +97,9 @@ impl Probe {
 
 /// How far a clock is off, one way or the other; `clock` is in seconds since 1970.
 fn skew(clock: &str, now: SystemTime) -> Option<Duration> {
-    let there = UNIX_EPOCH.checked_add(Duration::from_secs(clock.parse().ok()?))?;
-    Some(
-        there
-            .duration_since(now)
-            .unwrap_or_else(|early| early.duration()),
-    )
+    let here = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    let there: u64 = clock.parse().ok()?;
+    Some(Duration::from_secs(there.abs_diff(here)))
 }
 
 #[cfg(test)]
@@ -175,7 +172,8 @@ mod tests {
         for (clock, skew) in [
             ("13600", Some(3600)),
             ("6400", Some(3600)),
-            ("10030", None),
+            ("13599", Some(3600)),
+            ("10070", None),
             ("x", None),
         ] {
             let mut probe = Probe::default();

@@ -328,15 +328,22 @@ is_unproven() {
 	case " $unproven " in *" $1 "*) return 0 ;; *) return 1 ;; esac
 }
 
+# $1 is how --version ended, $2 what it said.
+is_version() {
+	case "$1: $2 " in
+	"0:"*" $version "*) return 0 ;;
+	esac
+	return 1
+}
+
 prove_version() {
 	said=$(in_environment "$1" --version </dev/null 2>&1)
 	status=$?
 	said=${said%%"$newline"*}
 	printf '%s\n' "$said"
-	case "$status: $said " in
-	"0:"*" $version "*) return 0 ;;
-	esac
+	is_version "$status" "$said" && return 0
 	said=$(printf '%s\n' "$said" | first_line)
+	is_version "$status" "$said" && return 0
 	[ $status = 0 ] || {
 		lost "$target proof $binary --version ended with status $status: $said"
 		return 1
