@@ -7,8 +7,8 @@ use std::thread;
 /// How many files are read, hashed or sent at once.
 pub const FILES: usize = 8;
 
-/// Does `work` for each item, `limit` at a time, and returns what it made of each, in their order. After a failure nothing new is begun,
-/// and the first failure is returned.
+/// Does `work` for each item, `limit` at a time, and returns what it made of each, in their order. After a failure nothing new is begun;
+/// of several the one of the first item is returned.
 pub fn in_parallel<T: Sync, R: Send>(
     limit: usize,
     items: &[T],
@@ -16,33 +16,29 @@ pub fn in_parallel<T: Sync, R: Send>(
 ) -> Result<Vec<R>> {
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
-    let worker = || -> Result<Vec<(usize, R)>> {
+    let worker = || -> Vec<(usize, Result<R>)> {
         let mut made = Vec::new();
         while !failed.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(number) else {
                 break;
             };
-            let result = work(item).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
+            let result = work(item).inspect_err(|_| failed.store(true, Ordering::Relaxed));
             made.push((number, result));
         }
-        Ok(made)
+        made
     };
-    let parts: Vec<Result<Vec<(usize, R)>>> = thread::scope(|scope| {
+    let mut made: Vec<(usize, Result<R>)> = thread::scope(|scope| {
         let threads: Vec<_> = (0..limit.min(items.len()))
             .map(|_| scope.spawn(worker))
             .collect();
         threads
             .into_iter()
-            .map(|thread| thread.join().expect("the work does not panic"))
+            .flat_map(|thread| thread.join().expect("the work does not panic"))
             .collect()
     });
-    let mut made = Vec::new();
-    for part in parts {
-        made.extend(part?);
-    }
     made.sort_by_key(|(number, _)| *number);
-    Ok(made.into_iter().map(|(_, result)| result).collect())
+    made.into_iter().map(|(_, result)| result).collect()
 }
 
 #[cfg(test)]
@@ -62,6 +58,16 @@ mod tests {
         .unwrap();
         assert_eq!(doubled, (0..80).step_by(2).collect::<Vec<_>>());
         assert!((1..=3).contains(&most.into_inner()));
+    }
+
+    #[test]
+    fn of_several_failures_the_first_items_is_returned() {
+        let both = std::sync::Barrier::new(2);
+        let result = in_parallel(2, &["one", "two"], |name| -> Result<()> {
+            both.wait();
+            anyhow::bail!("{name}")
+        });
+        assert_eq!(result.unwrap_err().to_string(), "one");
     }
 
     #[test]

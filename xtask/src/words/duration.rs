@@ -8,7 +8,10 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 pub fn parse_duration(text: &str) -> Result<Duration> {
     match humantime::parse_duration(text) {
-        Ok(duration) if !duration.is_zero() && duration < YEAR => Ok(duration),
+        // A capital M is a month there, which nobody here means.
+        Ok(duration) if !duration.is_zero() && duration < YEAR && !text.contains('M') => {
+            Ok(duration)
+        }
         _ => bail!(
             "`{}` is no duration above zero and below a year; write 45s, 6m 32s or 2h",
             text.escape_debug()
@@ -51,7 +54,7 @@ mod tests {
         ] {
             assert_eq!(parse_duration(text).unwrap().as_secs(), seconds, "{text}");
         }
-        for text in ["", "10", "0s", "s", "-1s", "99999999h", "3 moons"] {
+        for text in ["", "10", "0s", "s", "-1s", "99999999h", "5M", "3 moons"] {
             assert!(parse_duration(text).is_err(), "{text:?}");
         }
     }

@@ -31,7 +31,6 @@ impl Room {
         path
     }
 
-    /// An RSA key: the private half, and the public one.
     /// An RSA key as Google hands it out, and its public half, in DER.
     fn key(&self) -> (String, Vec<u8>) {
         let private = self.key_in("PKCS8", "rsa");
