@@ -64,9 +64,21 @@ pub struct Published {
     pub moved_latest: bool,
 }
 
+/// What is known before anything is written.
+struct Preflight {
+    /// What the index will say of the version.
+    entry: Entry,
+    checked: Checked,
+    read: (Index, Generation),
+}
+
 impl Publishing<'_> {
     pub fn run(&self) -> Result<Published> {
-        let (entry, checked, mut read) = self.preflight()?;
+        let Preflight {
+            entry,
+            checked,
+            mut read,
+        } = self.preflight()?;
         if self.manner == Manner::Development {
             self.make_way(&entry)?;
             read = self.store.index_for_change()?;
@@ -100,7 +112,7 @@ impl Publishing<'_> {
     }
 
     /// Everything that can be known to be wrong before anything is written. The store was prepared already.
-    fn preflight(&self) -> Result<(Entry, Checked, (Index, Generation))> {
+    fn preflight(&self) -> Result<Preflight> {
         let checked = seal::check_version(self.dist, &self.source.version, self.signer)?;
         self.installer()?;
         self.check_provenance()?;
@@ -116,11 +128,23 @@ impl Publishing<'_> {
                 index.claim(&self.source.version, &entry);
             }
             index.merge(&self.source.version, &entry)?;
-            sign::check_continued(&read.0, self.signer, self.store.location())?;
+            self.check_continued(&read.0)?;
             self.check_layout(&read.1)?;
             self.say_if_older(&read.0);
         }
-        Ok((entry, checked, read))
+        Ok(Preflight {
+            entry,
+            checked,
+            read,
+        })
+    }
+
+    /// Asked again by the commit: somebody may have published the first signed release since.
+    fn check_continued(&self, index: &Index) -> Result<()> {
+        match self.manner {
+            Manner::Permanent => sign::check_continued(index, self.signer, self.store.location()),
+            Manner::Development => Ok(()),
+        }
     }
 
     fn say_if_older(&self, index: &Index) {
@@ -341,6 +365,8 @@ impl Publishing<'_> {
         let expected = match there {
             None => Generation::NOTHING,
             Some(there) if there.same => return Ok(()),
+            // By a publish after ours, whatever it was.
+            Some(there) if there.serial > change.index.serial => return Ok(()),
             Some(there) if self.is_installer_due(change, index, &there) => there.generation,
             Some(_) => return Ok(()),
         };

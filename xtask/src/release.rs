@@ -149,9 +149,10 @@ pub fn checksum(
     let signer = open_signer(workspace)?;
     if flags.verify {
         let files = seal::check_version(&dist, &version, signer.as_ref())?;
+        let files = files.keys().filter(|file| !file.ends_with(".sig")).count();
         console.ui.result(&format!(
             "{} of {version}: all hold",
-            counted(files.len(), "file")
+            counted(files, "file")
         ));
         return Ok(Ending::Done);
     }
@@ -495,15 +496,14 @@ fn open_signer_for(
     workspace: &Workspace,
     ui: &Ui,
 ) -> Result<Option<Signer>> {
-    match &workspace.inventory.publish.signing_key {
-        Some(key) if destination.is_embedded() && !Signer::is_here(key)? => {
-            ui.say(&format!(
-                "Not signed: the signing key {key} is not on this machine"
-            ));
-            Ok(None)
+    let key = workspace.inventory.publish.signing_key.as_ref();
+    if let Some(key) = key.filter(|_| destination.is_embedded()) {
+        if let Err(why) = Signer::try_out(key) {
+            ui.say(&format!("Not signed: {why:#}"));
+            return Ok(None);
         }
-        _ => open_signer(workspace),
     }
+    open_signer(workspace)
 }
 
 fn work_tree_version(workspace: &Workspace) -> Result<Version> {

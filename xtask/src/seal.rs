@@ -17,13 +17,15 @@ use std::fs::{self, File};
 pub fn seal_file(dist: &Dist, file: &str, sha256: &Digest, signer: Option<&Signer>) -> Result<()> {
     let sidecar = format!("{sha256}\n");
     let path = dist.path(&format!("{file}.sha256"));
-    if fs::read(&path).ok().as_deref() != Some(sidecar.as_bytes()) {
+    let is_sealed = fs::read(&path).ok().as_deref() == Some(sidecar.as_bytes());
+    if !is_sealed {
         write_whole(&path, sidecar.as_bytes())?;
     }
     let path = dist.path(&format!("{file}.sha256.sig"));
     match (signer, fs::read(&path).ok()) {
         (None, None) => Ok(()),
-        // A key that was taken out of nodes.toml signs nothing any more.
+        // The key may be elsewhere today; what it has signed is not published without it.
+        (None, Some(_)) if is_sealed => Ok(()),
         (None, Some(_)) => remove_if_there(&path),
         (Some(signer), Some(old)) if signer.verifies(sha256, file, &old)? => Ok(()),
         (Some(signer), _) => write_whole(&path, &signer.sign(sha256, file)?),
@@ -48,9 +50,12 @@ pub fn seal_version(
         );
     }
     in_parallel(parallel::FILES, &artifacts, |artifact| {
-        check_file(dist, &artifact.file, &artifact.sha256)?;
-        seal_file(dist, &artifact.file, &artifact.sha256, signer)
+        check_file(dist, &artifact.file, &artifact.sha256)
     })?;
+    // One after the other: an agent may ask its user each time.
+    for artifact in &artifacts {
+        seal_file(dist, &artifact.file, &artifact.sha256, signer)?;
+    }
     seal_file(dist, &source.file, &source.sha256, signer)?;
     let entry = entry(dist, &source, required, signer);
     let text = sums(&project.binary, &source.version, &entry, &source.file);
@@ -99,7 +104,7 @@ fn manifest(dist: &Dist, project: &Project, source: SourceRecord, entry: &Entry)
     }
 }
 
-/// Re-checks every file of a version against its record, its sidecar and its signature.
+/// Re-checks every file of a version against its record, its sidecar and its signature. What was checked is returned: files and signatures.
 pub fn check_version(
     dist: &Dist,
     version: &Version,
@@ -118,7 +123,7 @@ pub fn check_version(
             .map(|artifact| (artifact.file, artifact.sha256)),
     );
     let checked = in_parallel(parallel::FILES, &files, |(file, sha256)| {
-        let fingerprint = check_file(dist, file, sha256)?;
+        let mut checked = vec![(file.clone(), check_file(dist, file, sha256)?)];
         let sidecar = dist.path(&format!("{file}.sha256"));
         let text = fs::read_to_string(&sidecar)
             .with_context(|| format!("{sidecar} is missing; `cargo xtask checksum` writes it"))?;
@@ -135,11 +140,12 @@ pub fn check_version(
             if !signer.verifies(sha256, file, &signature)? {
                 bail!("{path} is no signature of {file} by one of `release_keys`; `cargo xtask checksum` writes it again");
             }
+            checked.push((format!("{file}.sha256.sig"), Fingerprint::of(&signature)));
         }
-        Ok((file.clone(), fingerprint))
+        Ok(checked)
     })?;
     check_lists(dist, &files)?;
-    Ok(checked.into_iter().collect())
+    Ok(checked.into_iter().flatten().collect())
 }
 
 /// The two lists say what is recorded. The source is the first of `files`, and the last of the list.

@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use std::time::Duration;
 
 pub const NAMESPACE: &str = "ballistics-release";
+const PROBE: &[u8] = b"probe";
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The key that signs, and all keys that installers accept.
@@ -20,15 +21,8 @@ pub struct Signer {
 impl Signer {
     /// Signs a probe and verifies it, so that a bad key is known before anything is built.
     pub fn open(key: &str, release_keys: &[String]) -> Result<Signer> {
-        let key = expand_home(key)?;
-        if !key.is_file() {
-            bail!("signing key {key} does not exist; make it with `ssh-keygen -t ed25519 -f {key}`, or leave `signing_key` out of nodes.toml");
-        }
-        let signer = Signer {
-            key,
-            release_keys: release_keys.to_vec(),
-        };
-        let (hash, name) = (Digest::of(b"probe"), "probe");
+        let signer = Signer::at(key, release_keys)?;
+        let (hash, name) = (Digest::of(PROBE), "probe");
         let signature = signer.sign(&hash, name)?;
         if !signer.verifies(&hash, name, &signature)? {
             bail!("signing key {} is none of `release_keys` in nodes.toml; add the line of its .pub file there", signer.key);
@@ -36,9 +30,21 @@ impl Signer {
         Ok(signer)
     }
 
-    /// False on a machine that the key was never brought to.
-    pub fn is_here(key: &str) -> Result<bool> {
-        Ok(expand_home(key)?.is_file())
+    /// Fails where the key is not, or does not sign.
+    pub fn try_out(key: &str) -> Result<()> {
+        let signer = Signer::at(key, &[])?;
+        signer.sign(&Digest::of(PROBE), "probe").map(|_| ())
+    }
+
+    fn at(key: &str, release_keys: &[String]) -> Result<Signer> {
+        let key = expand_home(key)?;
+        if !key.is_file() {
+            bail!("signing key {key} does not exist; make it with `ssh-keygen -t ed25519 -f {key}`, or leave `signing_key` out of nodes.toml");
+        }
+        Ok(Signer {
+            key,
+            release_keys: release_keys.to_vec(),
+        })
     }
 
     pub fn sign(&self, sha256: &Digest, file: &str) -> Result<Vec<u8>> {

@@ -7,7 +7,6 @@ use crate::words::{Digest, Fingerprint, ObjectName};
 use anyhow::{ensure, Context, Result};
 use camino::Utf8PathBuf;
 use std::collections::BTreeMap;
-use std::fs;
 
 /// One object that never changes, on its way into the store.
 pub struct Piece {
@@ -46,7 +45,7 @@ pub enum Kind {
     Content,
 }
 
-/// The files of `dist/` as they were when they were checked.
+/// The files of `dist/` and their signatures as they were when they were checked.
 pub type Checked = BTreeMap<String, Fingerprint>;
 
 impl Publishing<'_> {
@@ -69,11 +68,16 @@ impl Publishing<'_> {
         checked: &Checked,
         [claims, content]: [Wave; 2],
     ) -> Result<Vec<Piece>> {
-        let path = self.dist.path(&file);
-        let content_here = checked
-            .get(&file)
-            .with_context(|| changed_meanwhile(&path))?;
-        ensure!(content_here.sha256 == *sha256, changed_meanwhile(&path));
+        let as_checked = |suffix: &str| {
+            let file = format!("{file}{suffix}");
+            let here = checked.get(&file).cloned();
+            here.with_context(|| changed_meanwhile(&self.dist.path(&file)))
+        };
+        let content_here = as_checked("")?;
+        ensure!(
+            content_here.sha256 == *sha256,
+            changed_meanwhile(&self.dist.path(&file))
+        );
         let sidecar = Fingerprint::of(format!("{sha256}\n").as_bytes());
         let piece = |suffix: &str, here: Fingerprint, kind: Kind, wave: Wave| Piece {
             name: self.object(&format!("{file}{suffix}")),
@@ -84,18 +88,12 @@ impl Publishing<'_> {
         };
         let mut family = vec![
             piece(".sha256", sidecar, Kind::Sidecar, claims),
-            piece("", content_here.clone(), Kind::Content, content),
+            piece("", content_here, Kind::Content, content),
         ];
         if self.signer.is_some() {
-            let path = self.dist.path(&format!("{file}.sha256.sig"));
-            let signature = fs::read(&path).with_context(|| format!("reading {path}"))?;
             let kind = Kind::Signature(file.clone(), sha256.clone());
-            family.push(piece(
-                ".sha256.sig",
-                Fingerprint::of(&signature),
-                kind,
-                claims,
-            ));
+            let here = as_checked(".sha256.sig")?;
+            family.push(piece(".sha256.sig", here, kind, claims));
         }
         Ok(family)
     }

@@ -37,6 +37,7 @@ impl Publishing<'_> {
             let (before, generation) = self.store.index_for_change()?;
             let mut index = before.clone();
             index.merge(&self.source.version, entry)?;
+            self.check_continued(&before)?;
             let changes = !index.says_the_same_as(&before);
             if self.grow(&lists, &index)? == Written::Done {
                 if !changes {

@@ -1,7 +1,7 @@
 //! What a publish would do to a store, as the store is now: every object, its headers, what it expects to find, and how the pointers move. Only reads.
 
 use super::pieces::Piece;
-use super::{Manner, Publishing};
+use super::{Manner, Preflight, Publishing};
 use crate::index::{Entry, Index};
 use crate::pointers::{self, Change};
 use crate::store::{headers_of, Generation, Held};
@@ -13,7 +13,11 @@ use std::collections::BTreeMap;
 impl Publishing<'_> {
     /// Fails where the publish would.
     pub fn rehearse(&self) -> Result<()> {
-        let (entry, checked, (before, generation)) = self.preflight()?;
+        let Preflight {
+            entry,
+            checked,
+            read: (before, generation),
+        } = self.preflight()?;
         let version = &self.source.version;
         let mut index = before.clone();
         if self.manner == Manner::Development && index.clone().merge(version, &entry).is_err() {

@@ -229,6 +229,63 @@ fn what_is_gone_before_the_last_look_is_not_committed() {
     }
 }
 
+/// The first signed release comes while an unsigned one is on its way: whichever is first, the installer keeps its keys from then on.
+#[test]
+fn the_first_signed_release_is_not_undone_by_an_unsigned_one_on_its_way() {
+    let signed = Cargo {
+        version: "0.15.0",
+        ..SIGNED
+    };
+    let earlier = Actor::publishing(
+        "a",
+        Cargo {
+            version: "0.13.0",
+            ..WHOLE
+        },
+    );
+    let fresh = |kind| {
+        let world = World::new(kind);
+        world.act_alone(&earlier).unwrap();
+        world
+    };
+    let (unsigned, signed) = (
+        Actor::publishing("a", WHOLE),
+        Actor::publishing("b", signed),
+    );
+    for kind in BOTH_KINDS {
+        let total = fresh(kind).act_alone(&unsigned).unwrap();
+        let (mut met, mut refused) = (0, 0);
+        for point in 0..total {
+            let world = fresh(kind);
+            let (inner, second) = (world.clone(), signed.clone());
+            let came = Arc::new(Mutex::new(false));
+            let told = came.clone();
+            let comes = once_at(point, move || {
+                *told.lock().unwrap() = inner.act_alone(&second).is_ok();
+            });
+            let (result, _) = world.act(&unsigned, comes);
+            if !*came.lock().unwrap() {
+                continue;
+            }
+            met += 1;
+            refused += usize::from(result.is_err());
+            let installer = world.text("install.sh");
+            assert!(
+                !installer.contains("release_keys=''"),
+                "{kind:?} {point}: {result:?}"
+            );
+            if let Err(error) = result {
+                assert!(
+                    error.to_string().contains("holds signed releases (0.15.0)"),
+                    "{error:#}"
+                );
+            }
+        }
+        println!("{kind:?}: {met} meetings, {refused} refused");
+        assert!(refused > 3 && refused < met, "{kind:?}: {refused} of {met}");
+    }
+}
+
 /// What two actors do at once, and what must be there when both are done.
 struct Meeting {
     what: &'static str,

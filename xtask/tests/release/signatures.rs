@@ -238,18 +238,35 @@ fn a_store_with_signed_releases_takes_no_unsigned_one() {
 fn whoever_has_a_clone_and_not_the_key_gets_an_unsigned_store_of_his_own() {
     let project = Project::new();
     let (key, public) = new_key(&project, "key");
-    fs::remove_file(&key).unwrap();
+    sign_with(&project, &key, &[&public]);
+    fs::rename(&key, project.beside("away")).unwrap();
+    // Its public half names a key that no agent here holds.
+    sign_with(&project, &format!("{key}.pub"), &[&public]);
+    project
+        .xtask("release --local --dry-run")
+        .exits(0)
+        .says(&["Not signed: signing with "]);
     sign_with(&project, &key, &[&public]);
     project
         .xtask("release --local")
         .exits(0)
-        .says(&["Not signed: the signing key ", "is not on this machine"]);
+        .says(&["Not signed: signing key ", "does not exist; make it with "]);
     assert!(project
         .read("dist/store/index.json")
         .contains("\"signed\": false"));
     project
         .shell("sh dist/store/install.sh --prefix \"$HOME/.local\"")
         .exits(0);
+    // What the key has signed stays signed while it is away.
+    fs::rename(project.beside("away"), &key).unwrap();
+    project.xtask("checksum").exits(0);
+    fs::rename(&key, project.beside("away")).unwrap();
+    project.xtask("release --local").exits(0);
+    for file in files() {
+        assert!(project
+            .path(&format!("dist/0.14.0/{file}.sha256.sig"))
+            .exists());
+    }
     // What others are to use is signed, or not made.
     project
         .xtask("release --to there")
