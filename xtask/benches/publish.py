@@ -230,10 +230,12 @@ def compare(emulator, project, rounds):
     print(f"| {'':29} | wall s | lowest | CPU s | peak MB | x as long as the three of xtask | x the CPU of those |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name in contenders:
-        wall, cpu = median(name, "wall"), median(name, "cpu")
+        wall, cpu, peak = median(name, "wall"), median(name, "cpu"), median(name, "peak") / 1024
+        # Of a part of a run there is no peak.
+        peak = "-" if math.isnan(peak) else f"{peak:.0f}"
         lowest = min(cost.wall for cost in costs[name])
         walls, cpus = (", ".join(f"{value / median(our, field):.1f}" for our in ours) for value, field in ((wall, "wall"), (cpu, "cpu")))
-        print(f"| {name:29} | {wall:6.2f} | {lowest:6.2f} | {cpu:5.2f} | {median(name, 'peak') / 1024:7.0f} | {walls} | {cpus} |")
+        print(f"| {name:29} | {wall:6.2f} | {lowest:6.2f} | {cpu:5.2f} | {peak:>7} | {walls} | {cpus} |")
 
 
 def main():
