@@ -1,8 +1,8 @@
 //! The same work for several things at once.
 
+use crate::schedule::{run_all, Weight};
 use anyhow::Result;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many files are read, hashed or sent at once.
 pub const FILES: usize = 8;
@@ -14,36 +14,20 @@ pub fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> Result<R> + Sync,
 ) -> Result<Vec<R>> {
-    let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
-    let worker = || -> Vec<(usize, Result<R>)> {
-        let mut made = Vec::new();
-        while !failed.load(Ordering::Relaxed) {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(number) else {
-                break;
-            };
-            let result = work(item).inspect_err(|_| failed.store(true, Ordering::Relaxed));
-            made.push((number, result));
-        }
-        made
-    };
-    let mut made: Vec<(usize, Result<R>)> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..limit.min(items.len()))
-            .map(|_| scope.spawn(worker))
-            .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().expect("the work does not panic"))
-            .collect()
+    let equal = vec![Weight::default(); items.len()];
+    let results = run_all(&equal, limit, |number| {
+        let goes_on = !failed.load(Ordering::Relaxed);
+        goes_on.then(|| work(&items[number]).inspect_err(|_| failed.store(true, Ordering::Relaxed)))
     });
-    made.sort_by_key(|(number, _)| *number);
-    made.into_iter().map(|(_, result)| result).collect()
+    results.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
 
     #[test]
     fn everything_is_done_once_and_never_more_than_the_limit_at_a_time() {
