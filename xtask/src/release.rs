@@ -491,6 +491,7 @@ fn open_signer(workspace: &Workspace) -> Result<Option<Signer>> {
     publish.signing_key.as_ref().map(open).transpose()
 }
 
+/// The embedded store is for whoever has a clone; without the owner's key it is made unsigned.
 fn open_signer_for(
     destination: &Destination,
     workspace: &Workspace,

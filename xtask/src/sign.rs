@@ -8,7 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use std::time::Duration;
 
 pub const NAMESPACE: &str = "ballistics-release";
-const PROBE: &[u8] = b"probe";
+/// A file that nobody has, to try a key on.
+const PROBE: &str = "probe";
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The key that signs, and all keys that installers accept.
@@ -22,9 +23,8 @@ impl Signer {
     /// Signs a probe and verifies it, so that a bad key is known before anything is built.
     pub fn open(key: &str, release_keys: &[String]) -> Result<Signer> {
         let signer = Signer::at(key, release_keys)?;
-        let (hash, name) = (Digest::of(PROBE), "probe");
-        let signature = signer.sign(&hash, name)?;
-        if !signer.verifies(&hash, name, &signature)? {
+        let (hash, name) = (Digest::of(PROBE.as_bytes()), PROBE);
+        if !signer.verifies(&hash, name, &signer.sign(&hash, name)?)? {
             bail!("signing key {} is none of `release_keys` in nodes.toml; add the line of its .pub file there", signer.key);
         }
         Ok(signer)
@@ -33,7 +33,8 @@ impl Signer {
     /// Fails where the key is not, or does not sign.
     pub fn try_out(key: &str) -> Result<()> {
         let signer = Signer::at(key, &[])?;
-        signer.sign(&Digest::of(PROBE), "probe").map(|_| ())
+        signer.sign(&Digest::of(PROBE.as_bytes()), PROBE)?;
+        Ok(())
     }
 
     fn at(key: &str, release_keys: &[String]) -> Result<Signer> {
